@@ -1,0 +1,50 @@
+# Visavis. `make help` lists the targets.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SILERO := $(VENV)/.silero
+
+.PHONY: help setup setup-all run check test unit rtc e2e
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+# silero-vad's wheel carries the model; without --no-deps it would bring torch into serving.
+$(VENV)/.setup: pyproject.toml | $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[espeak]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps silero-vad==6.2.3
+	touch $@
+
+$(VENV)/.setup-all: $(VENV)/.setup
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[espeak,train,test]'
+	command -v chromium >/dev/null || (apt-get update -q && apt-get install -y -q --no-install-recommends chromium)
+	npm ci --silent
+	touch $@
+
+setup: $(VENV)/.setup ## what serving needs
+
+setup-all: $(VENV)/.setup-all ## what training, evaluation and the tests need
+
+run: setup ## serve the page on http://127.0.0.1:8000
+	$(BIN)/visavis serve
+
+check: setup-all ## lint and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright --warnings
+	npx tsc --noEmit -p web_client/jsconfig.json
+
+unit: setup-all ## virtual time, no network
+	$(BIN)/pytest tests/unit
+
+rtc: setup-all ## two real peers in one process
+	$(BIN)/pytest tests/rtc
+
+e2e: setup-all ## real browser, real clients
+	$(BIN)/pytest tests/e2e
+
+test: check ## everything
+	$(BIN)/pytest tests

@@ -1,0 +1,145 @@
+"""What the pipeline asks of its models, and nothing more.
+
+Local engines are synchronous and know nothing of sessions: the pipeline steps each from one worker thread. Network
+clients (a language model, a remote voice, a remote recogniser) are async iterators instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+
+from engines.media import AudioChunk, Coeffs, Image, Pcm
+
+Mood = Literal["idle", "listening", "thinking", "speaking"]
+"""What she is doing, as the client sees it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One entry of the conversation as a language model reads it."""
+
+    role: Literal["system", "user", "assistant"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What a recogniser understood."""
+
+    text: str
+    confidence: float = 1.0
+    """0..1; 1 where the recogniser gives none."""
+
+
+class LanguageModelError(Exception):
+    """The reply broke off: the model stalled, failed, or sent garbage. The message is fit for a client to read."""
+
+
+class LLM(Protocol):
+    """A language model. `instructions` is the system prompt; closing the iterator stops the generation."""
+
+    def stream(
+        self, messages: Sequence[Message], *, instructions: str = "", temperature: float | None = None
+    ) -> AsyncIterator[str]: ...
+
+
+class TTS(Protocol):
+    """A local voice: chunks of 20..250 ms, the first as soon as it can be made."""
+
+    def synthesize(self, text: str) -> Iterator[AudioChunk]: ...
+
+
+class RemoteTTS(Protocol):
+    """A voice behind a network."""
+
+    def synthesize(self, text: str) -> AsyncIterator[AudioChunk]: ...
+
+
+class MotionStream(Protocol):
+    """The face's motion for one turn: `push` returns the frames it is now sure of, in order.
+
+    Frame k of a phrase covers samples 960·k .. 960·(k+1) of it. `push` may lag the audio by at most 3 frames
+    (120 ms); `flush` ends the phrase: it returns the remaining frames, ceil(phrase samples / 960) in all, and the next
+    `push` begins a new phrase, whose word and phone times count from zero again.
+    """
+
+    def push(self, chunk: AudioChunk) -> list[Coeffs]: ...
+
+    def flush(self) -> list[Coeffs]: ...
+
+
+class Motion(Protocol):
+    """Speech to face motion."""
+
+    def stream(self) -> MotionStream: ...
+
+
+class IdleMotion(Protocol):
+    """The body's own life (breath, blinks, gaze, small head motion), endless: one vector per 40 ms.
+
+    While speaking it leaves the mouth alone: speech is added on top.
+    """
+
+    def next(self, mood: Mood) -> Coeffs: ...
+
+
+class Idle(Protocol):
+    """Begins the body of one session."""
+
+    def start(self, seed: int) -> IdleMotion: ...
+
+
+class Renderer(Protocol):
+    """Motion to pictures: float32[58] in, uint8[768, 512] (I420) out."""
+
+    def render(self, coeffs: Coeffs) -> Image: ...
+
+
+class VADStream(Protocol):
+    """Voice activity of one microphone: 512 samples (32 ms) at `MIC_RATE` in, the probability of speech out."""
+
+    def step(self, pcm: Pcm) -> float: ...
+
+    def reset(self) -> None: ...
+
+
+class VAD(Protocol):
+    """A voice activity detector."""
+
+    def stream(self) -> VADStream: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """What was understood so far."""
+
+    text: str
+    complete: bool
+    """The text is a whole known phrase: the speaker may well be done."""
+
+
+class ASRStream(Protocol):
+    """Recognition of one utterance (int16 at `MIC_RATE`)."""
+
+    def feed(self, pcm: Pcm) -> None: ...
+
+    def partial(self) -> Partial: ...
+
+    def finish(self) -> Transcript: ...
+
+
+class ASR(Protocol):
+    """A local recogniser."""
+
+    def stream(self) -> ASRStream: ...
+
+
+class RemoteASR(Protocol):
+    """A recogniser behind a network: one whole utterance (int16 at `MIC_RATE`) at a time."""
+
+    async def transcribe(self, pcm: Pcm) -> Transcript: ...
+
+
