@@ -1,0 +1,271 @@
+"""Every key of the configuration, with its unit, its default and what is allowed.
+
+The descriptions are the documentation: `config.example.toml` carries them word for word (a test keeps it so),
+and an error message names what is allowed from the same declarations.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+
+OPENAI_URL = "https://api.openai.com/v1"
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+Milliseconds = Annotated[int, Field(ge=0, le=10_000)]
+
+IDLE_FPS = (5.0, 12.5, 25.0)
+"""Pictures leave on the 40 ms grid of the clock, so their period is a multiple of it."""
+
+
+def _whole_frames(fps: float) -> float:
+    if fps not in IDLE_FPS:
+        raise ValueError("not a divisor of 25 pictures/s")
+    return fps
+
+
+class Section(BaseModel):
+    """One table of the file: a key that is not declared is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Server(Section):
+    """The network edge."""
+
+    host: str = Field(
+        default="127.0.0.1",
+        description="Address to listen on; any but a loopback one needs an access key and TLS, or insecure.",
+    )
+    port: Port = Field(default=8000, description="TCP port of HTTP and WebSocket; 0 takes a free one.")
+    access_key: SecretStr | None = Field(
+        default=None,
+        description="What a caller must know; without it nobody is asked. Only from VISAVIS_ACCESS_KEY.",
+    )
+    tls_cert: Path | None = Field(default=None, description="Certificate chain, PEM file.", examples=["cert.pem"])
+    tls_key: Path | None = Field(
+        default=None, description="Private key of the certificate, PEM file.", examples=["key.pem"]
+    )
+    insecure: bool = Field(
+        default=False,
+        description="Listen on any address without a key or without TLS: whoever reaches it may use it.",
+    )
+    allow_origin: tuple[str, ...] = Field(
+        default=(),
+        description="Origins of other sites whose pages may call, exact: scheme, host and port.",
+        examples=[["https://shop.example"]],
+    )
+    allow_host: tuple[str, ...] = Field(
+        default=(),
+        description="Host names by which the server may be called, besides loopback names and `host`.",
+        examples=[["kiosk.example"]],
+    )
+    max_sessions: Annotated[int, Field(ge=1, le=1000)] | None = Field(
+        default=None,
+        description="Sessions at a time; unset: measured at start from the speed of the renderer.",
+        examples=[2],
+    )
+    idle_timeout_s: float = Field(
+        default=600,
+        ge=5,
+        le=86_400,
+        description="Seconds without speech, text or event from a client until it is hung up.",
+    )
+    max_session_s: float = Field(default=7200, ge=10, le=604_800, description="Seconds that one session may last.")
+    stale_after_s: float = Field(
+        default=3,
+        ge=1,
+        le=60,
+        description="Seconds without a packet after which a session's place goes to the next caller.",
+    )
+    come_back_s: float = Field(
+        default=10,
+        ge=0,
+        le=120,
+        description="Seconds without a packet within which a session may come back to a free place.",
+    )
+    retry_after_s: int = Field(
+        default=5,
+        ge=1,
+        le=3600,
+        description="Seconds after which a caller who found her busy is told to try again.",
+    )
+    token_s: int = Field(default=60, ge=5, le=60, description="Seconds for which a minted token opens a session.")
+    sdp_max_bytes: int = Field(default=65_536, ge=4096, le=1_048_576, description="Bytes of an SDP offer.")
+    message_max_bytes: int = Field(
+        default=1_048_576,
+        ge=16_384,
+        le=33_554_432,
+        description="Bytes of one event from a client, audio included.",
+    )
+    text_max_chars: int = Field(
+        default=8000,
+        ge=100,
+        le=1_000_000,
+        description="Characters of one typed message, and of instructions.",
+    )
+
+
+class Media(Section):
+    """What the WebRTC tracks carry."""
+
+    codec: Literal["vp8", "h264"] = Field(default="vp8", description="Video codec.")
+    start_bitrate: int = Field(
+        default=1_000_000,
+        ge=100_000,
+        le=20_000_000,
+        description="Bits per second of video before the network is known.",
+    )
+    max_bitrate: int = Field(
+        default=2_500_000, ge=100_000, le=20_000_000, description="Bits per second of video at most."
+    )
+
+
+class LanguageModel(Section):
+    """Who thinks: an OpenAI-compatible server, or the offline answers of [knowledge]."""
+
+    provider: Literal["knowledge", "openai"] = Field(
+        default="knowledge",
+        description="`openai` (any compatible server) is implied by `base_url` or `model`.",
+    )
+    base_url: str = Field(
+        default=OPENAI_URL,
+        pattern=r"^https?://\S+$",
+        description="Where chat completions are served, up to and including /v1.",
+        examples=["http://127.0.0.1:11434/v1"],
+    )
+    model: str | None = Field(default=None, description="Name of the model.", examples=["llama3.2"])
+    key: SecretStr | None = Field(
+        default=None,
+        description="Only from VISAVIS_LLM_KEY; for OpenAI's own server also from OPENAI_API_KEY.",
+    )
+    instructions: str = Field(
+        default="You are Visavis, a friendly woman on a video call. Answer in one to three short spoken "
+        "sentences, without lists, markup or emoji.",
+        description="System prompt; the knowledge file is added to it.",
+    )
+    temperature: float | None = Field(
+        default=None, ge=0, le=2, description="Sampling temperature; unset: the model's own.", examples=[0.7]
+    )
+    history: int = Field(default=20, ge=1, le=1000, description="Messages of the conversation that the model sees.")
+    timeout_s: float = Field(
+        default=15,
+        ge=1,
+        le=300,
+        description="Seconds without a token after which she apologises and gives up the turn.",
+    )
+    max_output_tokens: int = Field(default=1000, ge=16, le=100_000, description="Tokens of one reply.")
+
+
+class Knowledge(Section):
+    """The Markdown file of questions and answers: the offline answers, and a configured model's context."""
+
+    path: Path | None = Field(
+        default=None, description="Markdown file; unset: the one about Visavis itself.", examples=["kiosk.md"]
+    )
+    tokens_per_second: float = Field(
+        default=50,
+        ge=0,
+        le=10_000,
+        description="Tokens per second of the offline answers; 0 gives them at once.",
+    )
+
+
+class Recogniser(Section):
+    """How speech becomes text."""
+
+    provider: Literal["pocketsphinx", "openai"] = Field(
+        default="pocketsphinx",
+        description="`openai` (any compatible server) is implied by `base_url` or `model`.",
+    )
+    base_url: str = Field(
+        default=OPENAI_URL,
+        pattern=r"^https?://\S+$",
+        description="Where /audio/transcriptions is served, up to and including /v1.",
+        examples=["http://127.0.0.1:8001/v1"],
+    )
+    model: str = Field(default="gpt-4o-mini-transcribe", description="Name of the remote model.")
+    key: SecretStr | None = Field(
+        default=None,
+        description="Only from VISAVIS_ASR_KEY; for OpenAI's own server also from OPENAI_API_KEY.",
+    )
+    timeout_s: float = Field(default=15, ge=1, le=120, description="Seconds for one remote transcription.")
+
+
+class Voice(Section):
+    """How text becomes speech."""
+
+    provider: Literal["espeak", "openai"] = Field(
+        default="espeak", description="`openai` (any compatible server) is implied by `base_url` or `model`."
+    )
+    base_url: str = Field(
+        default=OPENAI_URL,
+        pattern=r"^https?://\S+$",
+        description="Where /audio/speech is served, up to and including /v1.",
+        examples=["http://127.0.0.1:8002/v1"],
+    )
+    model: str = Field(default="gpt-4o-mini-tts", description="Name of the remote model.")
+    key: SecretStr | None = Field(
+        default=None,
+        description="Only from VISAVIS_TTS_KEY; for OpenAI's own server also from OPENAI_API_KEY.",
+    )
+    voice: str | None = Field(
+        default=None,
+        description="Name of the voice, as its provider spells it; unset: a woman's.",
+        examples=["en-us+f3"],
+    )
+    rate: int = Field(default=165, ge=80, le=450, description="Words per minute (espeak).")
+    pitch: int = Field(default=50, ge=0, le=99, description="Pitch, 0 (low) to 99 (high) (espeak).")
+    timeout_s: float = Field(default=15, ge=1, le=120, description="Seconds without audio from a remote voice.")
+
+
+class Turn(Section):
+    """When the user has finished."""
+
+    silence_ms: Milliseconds = Field(default=500, description="Milliseconds of silence that end a turn.")
+    known_phrase_silence_ms: Milliseconds = Field(
+        default=300, description="Milliseconds of silence that suffice after a whole known phrase."
+    )
+    threshold: float = Field(
+        default=0.5, ge=0.05, le=0.95, description="Probability above which sound counts as speech."
+    )
+    prefix_ms: Milliseconds = Field(
+        default=300, description="Milliseconds of sound kept from before the detected onset."
+    )
+
+
+class Avatar(Section):
+    """Her face."""
+
+    path: Path = Field(default=Path("avatars/default"), description="Folder of the avatar.")
+    threads: int = Field(default=1, ge=1, le=64, description="Threads that render one session's pictures.")
+    idle_fps: Annotated[float, AfterValidator(_whole_frames)] = Field(
+        default=12.5,
+        description="Pictures per second rendered while nobody speaks.",
+        json_schema_extra={"enum": [*IDLE_FPS]},
+    )
+
+
+class Privacy(Section):
+    """What is kept of a conversation."""
+
+    log_transcripts: bool = Field(
+        default=False,
+        description="Write what both sides say to the log. Speech itself is never written anywhere.",
+    )
+
+
+class Config(Section):
+    """The whole configuration. Build it with `server.config.load_config`."""
+
+    server: Server = Server()
+    media: Media = Media()
+    llm: LanguageModel = LanguageModel()
+    knowledge: Knowledge = Knowledge()
+    asr: Recogniser = Recogniser()
+    tts: Voice = Voice()
+    turn: Turn = Turn()
+    avatar: Avatar = Avatar()
+    privacy: Privacy = Privacy()
