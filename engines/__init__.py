@@ -1,12 +1,12 @@
 """What the pipeline asks of its models, and nothing more.
 
 Local engines are synchronous and know nothing of sessions: the pipeline steps each from one worker thread. Network
-clients (a language model, a remote voice, a remote recogniser) are async iterators instead.
+clients (a language model, a remote voice, a remote recogniser) are async generators instead.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -43,7 +43,7 @@ class LLM(Protocol):
 
     def stream(
         self, messages: Sequence[Message], *, instructions: str = "", temperature: float | None = None
-    ) -> AsyncIterator[str]: ...
+    ) -> AsyncGenerator[str, None]: ...
 
 
 class TTS(Protocol):
@@ -55,7 +55,7 @@ class TTS(Protocol):
 class RemoteTTS(Protocol):
     """A voice behind a network."""
 
-    def synthesize(self, text: str) -> AsyncIterator[AudioChunk]: ...
+    def synthesize(self, text: str) -> AsyncGenerator[AudioChunk, None]: ...
 
 
 class MotionStream(Protocol):
@@ -141,5 +141,3 @@ class RemoteASR(Protocol):
     """A recogniser behind a network: one whole utterance (int16 at `MIC_RATE`) at a time."""
 
     async def transcribe(self, pcm: Pcm) -> Transcript: ...
-
-

@@ -239,4 +239,3 @@ SessionEvent = (
     | StateChanged
     | TurnTiming
 )
-

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
@@ -21,20 +21,13 @@ class Worker:
     def __init__(self, name: str) -> None:
         self._name = name
         self._pool = ThreadPoolExecutor(1, thread_name_prefix=name)
-        self._busy = 0
-
-    @property
-    def busy(self) -> bool:
-        """A call is running or waiting."""
-        return self._busy > 0
 
     async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        self._busy += 1
-        future = self._pool.submit(function, *args, **kwargs)
-        future.add_done_callback(self._finished)
-        return await asyncio.wrap_future(future)
+        return await asyncio.wrap_future(self._pool.submit(function, *args, **kwargs))
 
-    async def iterate(self, generate: Callable[P, Iterator[T]], *args: P.args, **kwargs: P.kwargs) -> AsyncIterator[T]:
+    async def iterate(
+        self, generate: Callable[P, Iterator[T]], *args: P.args, **kwargs: P.kwargs
+    ) -> AsyncGenerator[T, None]:
         """The items of `generate(...)`, each made only when it is asked for."""
         items = await self.call(generate, *args, **kwargs)
         try:
@@ -48,11 +41,23 @@ class Worker:
             # Not awaited: the reader may be cancelled while the thread is still inside the generator.
             self._submit_close(items)
 
-    def replace(self) -> None:
-        """Abandon a call that does not return; the next one gets a fresh thread."""
+    async def settle(self, patience: float) -> bool:
+        """Wait until the calls so far are over, at most `patience` seconds; a busier thread is replaced.
+
+        Returns:
+            False where the thread was abandoned to its call.
+        """
+        try:
+            async with asyncio.timeout(patience):
+                await self.call(int)
+        except TimeoutError:
+            self._replace()
+            return False
+        return True
+
+    def _replace(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix=self._name)
-        self._busy = 0
 
     def close(self) -> None:
         """Let the running call finish and start no other."""
@@ -67,9 +72,6 @@ class Worker:
         except RuntimeError:
             # The worker was closed or replaced meanwhile; the generator dies with its last reference.
             return
-
-    def _finished(self, _: object) -> None:
-        self._busy = max(0, self._busy - 1)
 
 
 def _step(items: Iterator[T]) -> tuple[bool, T | None]:

@@ -1,0 +1,129 @@
+"""The body, which never stops: it joins speech to idle motion, and paints."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import numpy as np
+from engines.motion.compose import compose
+
+from engines import IdleMotion, Mood, Renderer
+from engines.media import COEFFS, SAMPLES_PER_FRAME, Coeffs, MotionFrame
+from pipeline.meter import Meter
+from pipeline.playout import Playout, Slot
+from pipeline.turn import Turn
+from pipeline.worker import Worker
+
+LEAD_FRAMES = 3
+"""Frames of speech queued ahead: 120 ms rides out a slow picture, and is all that an interruption must drop."""
+
+EASE = 0.5
+"""Share of the speech's motion left after each frame without speech: the mouth closes within four frames, 160 ms."""
+
+REST = 0.004
+"""Coefficients below this can't be seen: the mouth is at rest."""
+
+_SILENCE = np.zeros(SAMPLES_PER_FRAME, np.int16)
+
+
+class Avatar:
+    """Keeps `Playout` fed: with the turn's frames while there are any, else with idle life, one frame ahead."""
+
+    def __init__(
+        self,
+        playout: Playout,
+        idle: IdleMotion | None,
+        renderer: Renderer | None,
+        worker: Worker,
+        meter: Meter,
+        clock: Callable[[], float],
+        idle_stride: int,
+    ) -> None:
+        """
+        Args:
+            idle: None where nobody watches.
+            renderer: likewise.
+            worker: the renderer's thread.
+            idle_stride: one idle picture every so many frames.
+        """
+        self.mood: Mood = "idle"
+        self._playout = playout
+        self._idle = idle
+        self._renderer = renderer
+        self._worker = worker
+        self._meter = meter
+        self._clock = clock
+        self._idle_stride = idle_stride
+        self._turn: Turn | None = None
+        self._speech: Coeffs = np.zeros(COEFFS, np.float32)
+        self._idle_frames = 0
+        self._starved = False
+        self._work = asyncio.Event()
+
+    @property
+    def turn(self) -> Turn | None:
+        """Whose frames are being taken."""
+        return self._turn
+
+    def begin(self, turn: Turn) -> None:
+        self._turn = turn
+
+    def end(self) -> None:
+        """Take no more frames of the turn."""
+        self._turn = None
+
+    def fill(self) -> None:
+        """Queue what the next ticks need; called after each tick, and when a turn's first frame is there."""
+        turn = self._turn
+        while turn is not None and self._queued_speech() < LEAD_FRAMES:
+            frame = turn.motion.poll()
+            if frame is None:
+                break
+            self._playout.put(Slot(frame.pcm, self._pose(frame), turn))
+            self._starved = False
+            self._work.set()
+        if not self._playout.slots:
+            self._note_underrun(turn)
+            self._playout.put(self._idle_slot())
+            self._work.set()
+
+    async def paint(self) -> None:
+        """Render queued frames, soonest first, forever. A frame whose deadline has passed is left out."""
+        while True:
+            slot = next((slot for slot in self._playout.slots if slot.coeffs is not None and slot.image is None), None)
+            if slot is None or self._renderer is None:
+                self._work.clear()
+                await self._work.wait()
+                continue
+            assert slot.coeffs is not None
+            begun = self._clock()
+            slot.image = await self._worker.call(self._renderer.render, slot.coeffs)
+            self._meter.render(self._clock() - begun)
+
+    def _note_underrun(self, turn: Turn | None) -> None:
+        starved = turn is not None and turn.released > 0 and not turn.motion.exhausted
+        if starved and not self._starved:
+            self._meter.underrun()
+        self._starved = starved
+
+    def _queued_speech(self) -> int:
+        return sum(slot.turn is not None for slot in self._playout.slots)
+
+    def _pose(self, frame: MotionFrame) -> Coeffs | None:
+        if self._idle is None or frame.coeffs is None:
+            return None
+        self._speech = frame.coeffs
+        return compose(self._idle.next("speaking"), frame.coeffs)
+
+    def _idle_slot(self) -> Slot:
+        if self._idle is None:
+            return Slot(_SILENCE, None)
+        body = self._idle.next(self.mood)
+        self._idle_frames += 1
+        easing = float(np.abs(self._speech).max()) > REST
+        if easing:
+            self._speech = self._speech * np.float32(EASE)
+        elif self._idle_frames % self._idle_stride:
+            return Slot(_SILENCE, None)
+        return Slot(_SILENCE, compose(body, self._speech if easing else None))
