@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from engines import Message
+
 Modality = Literal["audio", "text"]
 
 
@@ -51,5 +53,5 @@ class ResponseRequest:
     """Echoed in `response.created` and `response.done`."""
     in_conversation: bool = True
     """False for an out-of-band response (`conversation: "none"`), which leaves the history alone."""
-    input: tuple[str, ...] | None = None
-    """Item ids to answer instead of the whole conversation."""
+    input: tuple[str | Message, ...] | None = None
+    """Item ids, or messages of its own, to answer instead of the whole conversation."""
