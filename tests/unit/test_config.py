@@ -27,7 +27,7 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 
 
 def message(
-    path: Path | None, overrides: dict[str, object] | None = None, environ: dict[str, str] | None = None
+    path: Path | None, overrides: Mapping[str, object] | None = None, environ: dict[str, str] | None = None
 ) -> str:
     with pytest.raises(ConfigError) as error:
         load_config(path, overrides, environ or {})
