@@ -1,0 +1,150 @@
+// @ts-check
+// One call: the Realtime WebRTC handshake, the data channel, the hang-up.
+import { key, requestToken } from "./access.js";
+import { parseEvent } from "./events.js";
+
+/** @typedef {import("./events.js").ServerEvent} ServerEvent */
+
+/** How long an answered call may take to connect before it counts as lost. */
+const CONNECT_TIMEOUT_MS = 10_000;
+/** The server sends a packet every 20 ms, so that this much silence means that it is gone. */
+const SILENCE_MS = 4_000;
+const CHECK_MS = 1_000;
+
+/** The server said no; `status` is its HTTP status. */
+export class CallRefused extends Error {
+  /**
+   * @param {number} status
+   * @param {number | null} retryAfter Seconds.
+   */
+  constructor(status, retryAfter) {
+    super(`The server answered ${status}.`);
+    this.status = status;
+    this.retryAfter = retryAfter;
+  }
+}
+
+/**
+ * @typedef {object} CallEvents
+ * @property {(stream: MediaStream) => void} onStream Her sound and picture.
+ * @property {() => void} onOpen Events can be sent.
+ * @property {(event: ServerEvent) => void} onEvent
+ * @property {() => void} onLost The connection ended, and not by `hangUp`.
+ */
+
+export class Call {
+  /** @param {CallEvents} events */
+  constructor(events) {
+    this.events = events;
+    this.peer = new RTCPeerConnection({ iceServers: [] });
+    this.channel = this.peer.createDataChannel("oai-events");
+    this.audio = this.peer.addTransceiver("audio", { direction: "sendrecv" });
+    this.peer.addTransceiver("video", { direction: "recvonly" });
+    /** @type {string | null} */
+    this.location = null;
+    this.ended = false;
+    this.received = { bytes: 0, at: performance.now() };
+    this.watch = 0;
+    this.listen();
+  }
+
+  listen() {
+    this.peer.ontrack = ({ streams: [stream] }) => stream && this.events.onStream(stream);
+    this.peer.onconnectionstatechange = () => {
+      if (["failed", "closed"].includes(this.peer.connectionState)) this.lose();
+    };
+    this.channel.onopen = () => this.events.onOpen();
+    this.channel.onclose = () => this.lose();
+    this.channel.onmessage = ({ data }) => {
+      const event = parseEvent(data);
+      if (event) this.events.onEvent(event);
+    };
+  }
+
+  /**
+   * Offers the call and takes the answer. Raises CallRefused, or a TypeError where no server is reached.
+   * @param {MediaStreamTrack | null} microphone
+   */
+  async place(microphone) {
+    await this.audio.sender.replaceTrack(microphone);
+    await this.peer.setLocalDescription();
+    const answer = await offer(this.peer.localDescription?.sdp ?? "");
+    this.location = answer.location;
+    if (this.ended) {
+      this.release();
+      return;
+    }
+    await this.peer.setRemoteDescription({ type: "answer", sdp: answer.sdp });
+    this.received.at = performance.now() + CONNECT_TIMEOUT_MS - SILENCE_MS;
+    this.watch = setInterval(() => this.check(), CHECK_MS);
+  }
+
+  async check() {
+    let bytes = 0;
+    for (const report of (await this.peer.getStats()).values()) {
+      if (report.type === "transport") bytes += report.bytesReceived ?? 0;
+    }
+    const now = performance.now();
+    if (bytes > this.received.bytes) this.received = { bytes, at: Math.max(now, this.received.at) };
+    if (now - this.received.at > SILENCE_MS) this.lose();
+  }
+
+  /** @param {object} event @returns {boolean} False where the channel is not open. */
+  send(event) {
+    if (this.channel.readyState !== "open") return false;
+    this.channel.send(JSON.stringify(event));
+    return true;
+  }
+
+  /** @param {MediaStreamTrack | null} track */
+  useMicrophone(track) {
+    return this.audio.sender.replaceTrack(track);
+  }
+
+  lose() {
+    if (this.ended) return;
+    this.hangUp();
+    this.events.onLost();
+  }
+
+  hangUp() {
+    if (this.ended) return;
+    this.ended = true;
+    clearInterval(this.watch);
+    this.peer.onconnectionstatechange = null;
+    this.channel.onclose = null;
+    this.channel.onmessage = null;
+    this.peer.close();
+    this.release();
+  }
+
+  /** Tells the server at once; without it the slot stays taken until the server misses our packets. */
+  release() {
+    if (!this.location) return;
+    const accessKey = key.get();
+    const headers = accessKey ? { Authorization: `Bearer ${accessKey}` } : undefined;
+    fetch(this.location, { method: "DELETE", keepalive: true, headers }).catch(() => undefined);
+    this.location = null;
+  }
+}
+
+/** @param {string} sdp @returns {Promise<{sdp: string, location: string | null}>} */
+async function offer(sdp) {
+  /** @type {Record<string, string>} */
+  const headers = { "Content-Type": "application/sdp" };
+  const accessKey = key.get();
+  if (accessKey) {
+    const minted = await requestToken(accessKey);
+    if (!minted.ok) throw refused(minted);
+    headers.Authorization = `Bearer ${(await minted.json()).value}`;
+  }
+  const response = await fetch("/v1/realtime/calls", { method: "POST", headers, body: sdp });
+  if (!response.ok) throw refused(response);
+  return { sdp: await response.text(), location: response.headers.get("Location") };
+}
+
+/** @param {Response} response */
+function refused(response) {
+  const seconds = Number.parseFloat(response.headers.get("Retry-After") ?? "");
+  return new CallRefused(response.status, Number.isFinite(seconds) ? seconds : null);
+}

@@ -1,0 +1,94 @@
+// @ts-check
+// Keeps a call alive: places it, and places it again when the server is busy, gone, or asks for a key.
+import { Call, CallRefused } from "./call.js";
+
+/**
+ * @typedef {{kind: "connecting"} | {kind: "open"} | {kind: "key", rejected: boolean}
+ *   | {kind: "busy" | "lost", retryAt: number}} LinkState `retryAt` on the clock of `performance.now()`.
+ */
+
+/** Seconds between attempts: soon at first (a server that restarts), then easy on a server that is down. */
+const BACK_OFF_S = [0.5, 1, 2, 4, 8, 15];
+/** For a busy server that does not say when to come back. */
+const BUSY_S = 5;
+
+export class Link {
+  /**
+   * @param {object} options
+   * @param {() => MediaStreamTrack | null} options.microphone
+   * @param {() => boolean} options.hasKey
+   * @param {(state: LinkState) => void} options.onState
+   * @param {(stream: MediaStream) => void} options.onStream
+   * @param {(event: import("./events.js").ServerEvent) => void} options.onEvent
+   */
+  constructor(options) {
+    this.options = options;
+    /** @type {LinkState} */
+    this.state = { kind: "connecting" };
+    /** @type {Call | null} */
+    this.call = null;
+    this.failures = 0;
+    this.timer = 0;
+  }
+
+  /** Places a call now, instead of the one that may be under way. */
+  async connect() {
+    this.end();
+    if (this.state.kind !== "lost" && this.state.kind !== "busy") this.become({ kind: "connecting" });
+    const call = new Call({
+      onStream: this.options.onStream,
+      onOpen: () => {
+        this.failures = 0;
+        this.become({ kind: "open" });
+      },
+      onEvent: this.options.onEvent,
+      onLost: () => this.retry(this.backOff(), "lost"),
+    });
+    this.call = call;
+    try {
+      await call.place(this.options.microphone());
+    } catch (error) {
+      if (call !== this.call) return;
+      call.hangUp();
+      this.explain(error);
+    }
+  }
+
+  /** @param {unknown} error */
+  explain(error) {
+    const status = error instanceof CallRefused ? error.status : 0;
+    if (status === 401) {
+      this.become({ kind: "key", rejected: this.options.hasKey() });
+    } else if (status === 503) {
+      this.failures = 0;
+      this.retry(/** @type {CallRefused} */ (error).retryAfter ?? BUSY_S, "busy");
+    } else {
+      if (status) console.error(error);
+      this.retry(this.backOff(), "lost");
+    }
+  }
+
+  backOff() {
+    const seconds = BACK_OFF_S[Math.min(this.failures, BACK_OFF_S.length - 1)] ?? BUSY_S;
+    this.failures += 1;
+    return seconds * (1 + Math.random() / 4);
+  }
+
+  /** @param {number} seconds @param {"busy" | "lost"} kind */
+  retry(seconds, kind) {
+    this.become({ kind, retryAt: performance.now() + seconds * 1000 });
+    this.timer = setTimeout(() => this.connect(), seconds * 1000);
+  }
+
+  end() {
+    clearTimeout(this.timer);
+    this.call?.hangUp();
+    this.call = null;
+  }
+
+  /** @param {LinkState} state */
+  become(state) {
+    this.state = state;
+    this.options.onState(state);
+  }
+}

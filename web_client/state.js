@@ -1,0 +1,44 @@
+// @ts-check
+// What the page says about itself: one name and a few words for every situation.
+
+/** @typedef {import("./events.js").Mood} Mood */
+/** @typedef {import("./link.js").LinkState} LinkState */
+/** @typedef {"connecting" | "ready" | "listening" | "hearing" | "thinking" | "speaking" | "busy" | "lost"} Name */
+/** @typedef {{name: Name, words: string}} Shown */
+
+/**
+ * @param {LinkState} link
+ * @param {Mood} mood
+ * @param {boolean} micLive
+ * @returns {Shown}
+ */
+export function shownState(link, mood, micLive) {
+  if (link.kind === "busy") return { name: "busy", words: "Busy" };
+  if (link.kind === "lost") return { name: "lost", words: "Connection lost" };
+  if (link.kind !== "open") return { name: "connecting", words: "Connecting" };
+  switch (mood) {
+    case "thinking":
+      return { name: "thinking", words: "Thinking" };
+    case "speaking":
+      return { name: "speaking", words: "Speaking" };
+    case "listening":
+      return { name: "hearing", words: "Listening" };
+    default:
+      return micLive ? { name: "listening", words: "Listening" } : { name: "ready", words: "Ready" };
+  }
+}
+
+/**
+ * The card over the picture, for the situations that need more than a word.
+ * @param {LinkState} link
+ * @param {number} now On the clock of `performance.now()`.
+ * @returns {{title: string, text: string} | null}
+ */
+export function cardFor(link, now) {
+  if (link.kind !== "busy" && link.kind !== "lost") return null;
+  const seconds = Math.ceil((link.retryAt - now) / 1000);
+  const when = seconds > 0 ? `Trying again in ${seconds} s.` : "Trying again now…";
+  return link.kind === "busy"
+    ? { title: "She is talking with someone else", text: `You will be put through when she is free. ${when}` }
+    : { title: "The connection was lost", text: `The server can’t be reached. ${when}` };
+}
