@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 import numpy as np
 
@@ -39,18 +38,18 @@ class FakeLLM:
 
 
 class FakeTTS:
-    """100 ms of a tone per word, one chunk per word."""
+    """100 ms of a tone per word, one chunk per word, each `chunk_s` after the one before."""
 
     WORD_SAMPLES = SAMPLE_RATE // 10
 
     def __init__(self, *, chunk_s: float = 0.0) -> None:
         self.chunk_s = chunk_s
 
-    def synthesize(self, text: str) -> Iterator[AudioChunk]:
+    async def synthesize(self, text: str) -> AsyncGenerator[AudioChunk, None]:
         tone = (8000 * np.sin(2 * np.pi * 200 * np.arange(self.WORD_SAMPLES) / SAMPLE_RATE)).astype(np.int16)
         place = 0
         for k, word in enumerate(text.split()):
-            time.sleep(self.chunk_s)
+            await asyncio.sleep(self.chunk_s)
             place = text.index(word, place) + len(word)
             start = k * self.WORD_SAMPLES
             yield AudioChunk(tone, (TimedWord(word, start, start + self.WORD_SAMPLES, place),))
@@ -102,11 +101,11 @@ class FakeIdle:
 class FakeRenderer:
     """A grey picture whose brightness is the jaw's opening."""
 
-    def __init__(self, *, render_s: float = 0.0) -> None:
-        self.render_s = render_s
+    def __init__(self, *, latency_s: float = 0.0) -> None:
+        self.latency_s = latency_s
+        """Declared; a test's worker lets it pass."""
 
     def render(self, coeffs: Coeffs) -> Image:
-        time.sleep(self.render_s)
         image = np.full((768, 512), 128, np.uint8)
         image[:512] = 16 + int(200 * coeffs[JAW])
         return image

@@ -6,6 +6,7 @@ joined, they are the reply again, to the character.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 
@@ -28,9 +29,9 @@ _SENTENCE_END = frozenset(".!?…。！？｡؟۔।")
 _CLAUSE_END = frozenset(",;:—–、，；：،؛")
 _UNSPACED_END = frozenset("。！？｡、，；：")
 _CLOSERS = frozenset("\"'”’)]}»」』）")
-_ABBREVIATIONS = frozenset(
-    ["mr", "mrs", "ms", "dr", "prof", "st", "sr", "jr", "vs", "etc", "e.g", "i.e", "cf", "approx", "no", "vol", "fig", "p", "pp", "a.m", "p.m", "u.s", "u.k", "inc", "ltd", "dept", "est", "min", "max"]
-)  # fmt: skip  # ruff would turn it into a hundred lines or one of 200 characters
+_ABBREVIATION = re.compile(
+    r"mr|mrs|ms|dr|prof|st|sr|jr|vs|etc|e\.g|i\.e|cf|approx|no|vol|fig|pp?|[ap]\.m|u\.[sk]|inc|ltd|dept|est|min|max"
+)
 _JOINERS = frozenset("\u200d\ufe0e\ufe0f\u20e3")
 
 
@@ -89,7 +90,7 @@ class Phraser:
         stem = word[0].strip("".join(_CLOSERS) + "([{").lower()
         initial = len(stem) == 1 and stem.isalpha() and stem != "i"
         enumeration = stem.isdigit() and len(self._text.split()) == 1
-        return not (stem in _ABBREVIATIONS or initial or enumeration)
+        return not (_ABBREVIATION.fullmatch(stem) or initial or enumeration)
 
     def _forced_cut(self, char: str) -> int:
         space = max(self._text.rfind(" "), self._text.rfind("\n"))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
@@ -91,6 +91,8 @@ class Turn:
     )
     released: int = 0
     """Samples of it that have left."""
+    reported: bool = False
+    """The client has its first timings."""
     captioned: int = 0
     """Characters of its text that the client was given."""
     task: asyncio.Task[None] | None = None
@@ -115,22 +117,17 @@ class Voice:
 
 
 async def reply(turn: Turn, tokens: AsyncGenerator[str, None], voice: Voice, clock: Callable[[], float]) -> None:
-    """Run a turn's stages side by side until its last frame of motion is made; always closes its motion stream.
-
-    What goes wrong becomes the turn's state and reason: a session outlives every turn.
-    """
+    """Run a turn's stages side by side until its last frame of motion is made; always closes its motion stream."""
     phrases: Stream[str] = Stream(PHRASES_BOUND, len)
     speech: Stream[Speech] = Stream(SPEECH_BOUND_MS, _duration_ms)
     stamped = _stamp(turn, clock)
+    frames = act(speech, voice.motion, voice.act_worker, turn.script)
     try:
-        async with asyncio.TaskGroup() as stages:
-            stages.create_task(_pump(think(_guarded(turn, tokens, clock)), phrases, stamped))
-            stages.create_task(_pump(speak(phrases, voice.synthesize), speech, stamped))
-            stages.create_task(_pump(act(speech, voice.motion, voice.act_worker, turn.script), turn.motion, stamped))
-    except* Exception as group:
-        error = group.exceptions[0]
-        log.warning("turn %s failed: %s", turn.id, type(error).__name__, exc_info=error)
-        turn.status, turn.reason = "failed", str(error) or type(error).__name__
+        with _contained(turn):
+            async with asyncio.TaskGroup() as stages:
+                stages.create_task(_pump(think(_guarded(turn, tokens, clock)), phrases, stamped))
+                stages.create_task(_pump(speak(phrases, voice.synthesize), speech, stamped))
+                stages.create_task(_pump(frames, turn.motion, stamped))
     finally:
         turn.motion.close()
 
@@ -139,9 +136,26 @@ async def reply_text(
     turn: Turn, tokens: AsyncGenerator[str, None], emit: Callable[[str], None], clock: Callable[[], float]
 ) -> None:
     """The same without a voice: the tokens go out as they come."""
-    async with aclosing(_guarded(turn, tokens, clock)) as guarded:
-        async for token in guarded:
-            emit(token)
+    with _contained(turn):
+        async with aclosing(_guarded(turn, tokens, clock)) as guarded:
+            async for token in guarded:
+                emit(token)
+
+
+@contextmanager
+def _contained(turn: Turn) -> Iterator[None]:
+    """What goes wrong becomes the turn's status and reason: a session outlives every turn."""
+    try:
+        yield
+    except* Exception as group:
+        error = _first(group)
+        log.warning("turn %s failed", turn.id, exc_info=error)
+        turn.status, turn.reason = "failed", str(error) or type(error).__name__
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error
 
 
 async def _guarded(

@@ -1,0 +1,195 @@
+"""From what the listener notices to what comes of it: items, transcripts, barge-in, the next turn."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from engines import ASR, VAD, RemoteASR
+from engines.media import MIC_RATE, Pcm
+from pipeline import events as ev
+from pipeline.conversation import Conversation, Item, Part
+from pipeline.listener import (
+    Confirmed,
+    Dismissed,
+    Ended,
+    Heard,
+    Listener,
+    ListenerEvent,
+    Misunderstood,
+    Onset,
+    Understood,
+)
+from pipeline.options import SessionOptions, TurnDetection
+from pipeline.refused import Refused
+from pipeline.turn import Timings
+from pipeline.worker import Worker
+
+
+class Host(Protocol):
+    """What the ears need of their session."""
+
+    options: SessionOptions
+    conversation: Conversation
+
+    @property
+    def audible(self) -> bool: ...
+    def duck(self, ducked: bool) -> None: ...
+    def barge_in(self) -> None: ...
+    def answer(self, timings: Timings) -> None: ...
+    @property
+    def tell(self) -> Callable[[ev.SessionEvent], None]: ...
+    def show_mood(self) -> None: ...
+
+
+@dataclass(slots=True)
+class Utterance:
+    """Something said that is not understood yet."""
+
+    item: Item
+    timings: Timings
+    answer: bool
+    """A response follows by itself."""
+
+
+class Hearing:
+    """The user's side of a session."""
+
+    def __init__(self, host: Host, vad: VAD, asr: ASR | RemoteASR, worker: Worker, clock: Callable[[], float]) -> None:
+        self.user_speaks = False
+        self.understood = asyncio.Event()
+        """Nothing that was said still waits for its transcript."""
+        self.understood.set()
+        self._host = host
+        self._clock = clock
+        self._received = 0
+        self._item_id = _new_id()
+        self._partial = ""
+        self._waiting: deque[Utterance] = deque()
+        self._listener = Listener(vad.stream(), asr, worker, self._on_event, host.options.turn_detection)
+
+    @property
+    def playing(self) -> bool:
+        """She is audible: what the microphone hears may be her echo."""
+        return self._listener.playing
+
+    @playing.setter
+    def playing(self, playing: bool) -> None:
+        self._listener.playing = playing
+
+    async def run(self) -> None:
+        await self._listener.run()
+
+    def detect(self, detection: TurnDetection | None) -> None:
+        self._listener.detection = detection
+
+    def feed(self, pcm: Pcm) -> None:
+        self._received += len(pcm)
+        self._listener.feed(pcm)
+
+    def commit(self) -> None:
+        """End the utterance here.
+
+        Raises:
+            Refused: nothing was said since the last one.
+        """
+        if not self._listener.commit():
+            raise Refused(
+                "the input audio buffer is empty; append audio before you commit it", "input_audio_buffer_commit_empty"
+            )
+        self._commit_item(Timings(self._clock(), spoken=True), answer=False)
+
+    def clear(self) -> None:
+        self._listener.clear()
+        self._partial = ""
+        self.user_speaks = False
+        self._host.tell(ev.AudioCleared())
+        self._host.show_mood()
+
+    def _on_event(self, event: ListenerEvent) -> None:
+        match event:
+            case Onset():
+                if self._host.audible and self._interrupts:
+                    self._host.duck(True)
+            case Dismissed():
+                self._host.duck(False)
+            case Confirmed(at):
+                self._speech_started(at)
+            case Heard(text):
+                self._partially(text)
+            case Ended(at):
+                self._speech_stopped(at)
+            case Understood(transcript, seconds):
+                self._understood(transcript.text, seconds)
+            case Misunderstood(message, _):
+                self._misunderstood(message)
+
+    @property
+    def _interrupts(self) -> bool:
+        detection = self._host.options.turn_detection
+        return detection is not None and detection.interrupt_response
+
+    def _speech_started(self, at: int) -> None:
+        self.user_speaks = True
+        self._partial = ""
+        self._host.tell(ev.SpeechStarted(self._item_id, at * 1000 // MIC_RATE))
+        if self._interrupts:
+            self._host.barge_in()
+        self._host.duck(False)
+        self._host.show_mood()
+
+    def _partially(self, text: str) -> None:
+        # Deltas can only append: where the recogniser changed its mind, the client waits for the whole.
+        if self._host.options.transcribe and text.startswith(self._partial) and text != self._partial:
+            self._host.tell(ev.InputTranscriptDelta(self._item_id, text[len(self._partial) :]))
+            self._partial = text
+
+    def _speech_stopped(self, at: int) -> None:
+        self.user_speaks = False
+        self._host.tell(ev.SpeechStopped(self._item_id, at * 1000 // MIC_RATE))
+        now = self._clock()
+        timings = Timings(now - (self._received - at) / MIC_RATE, spoken=True, decided=now)
+        detection = self._host.options.turn_detection
+        self._commit_item(timings, answer=detection is not None and detection.create_response)
+
+    def _commit_item(self, timings: Timings, *, answer: bool) -> None:
+        item = Item(self._item_id, "user", [Part("input_audio", None)])
+        self._item_id = _new_id()
+        self._partial = ""
+        previous = self._host.conversation.add(item)
+        self._waiting.append(Utterance(item, timings, answer))
+        self.understood.clear()
+        self._host.tell(ev.AudioCommitted(item.id, previous))
+        self._host.tell(ev.ItemAdded(item, previous))
+        self._host.tell(ev.ItemDone(item, previous))
+        self._host.show_mood()
+
+    def _understood(self, text: str, seconds: float) -> None:
+        said = self._next_waiting()
+        said.item.parts[0].text = text
+        said.timings.transcript = self._clock()
+        if self._host.options.transcribe:
+            self._host.tell(ev.InputTranscriptCompleted(said.item.id, text, seconds))
+        # Somebody who goes on talking gets one answer to all of it.
+        if said.answer and text and not self.user_speaks:
+            self._host.answer(said.timings)
+        self._host.show_mood()
+
+    def _misunderstood(self, message: str) -> None:
+        said = self._next_waiting()
+        self._host.tell(ev.InputTranscriptFailed(said.item.id, message))
+        self._host.show_mood()
+
+    def _next_waiting(self) -> Utterance:
+        said = self._waiting.popleft()
+        if not self._waiting:
+            self.understood.set()
+        return said
+
+
+def _new_id() -> str:
+    return f"item_{secrets.token_hex(12)}"

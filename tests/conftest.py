@@ -1,0 +1,13 @@
+"""Test layers: every module says which one it belongs to, so that none runs unnoticed in the wrong place."""
+
+from __future__ import annotations
+
+import pytest
+
+LAYERS = {"unit", "rtc", "e2e", "gpu"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if not LAYERS & {mark.name for mark in item.iter_markers()}:
+            raise pytest.UsageError(f"{item.nodeid} has no layer; set pytestmark = pytest.mark.unit, rtc, e2e or gpu")
