@@ -58,6 +58,15 @@ class Stream(Generic[T]):
         self._held += self._size(item)
         self._notify()
 
+    def offer(self, item: T) -> bool:
+        """Append where that needs no waiting; False where the stream is full or closed."""
+        if self._closed or self._held >= self._bound:
+            return False
+        self._items.append(item)
+        self._held += self._size(item)
+        self._notify()
+        return True
+
     def close(self) -> None:
         self._closed = True
         self._notify()

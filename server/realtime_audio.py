@@ -1,0 +1,153 @@
+"""The input audio buffer's way in: base64 in the session's format to paced microphone samples."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Callable
+
+import av
+import numpy as np
+
+from engines.media import MIC_RATE, SAMPLE_RATE, Pcm
+from server.realtime_values import AudioFormat
+
+STEP_SAMPLES = MIC_RATE // 50
+"""320: released at a time (20 ms)."""
+
+BURST_S = 0.5
+"""Released at once: a live microphone's uneven packets pass undelayed."""
+
+SPEED = 1.25
+"""Times real time at which a longer backlog is released: a file that arrives at once must not outrun the ears (they
+drop what they can't keep up with), and a client's fast clock must not build up a delay."""
+
+MAX_BACKLOG = MIC_RATE * 120
+"""Samples that wait here (two minutes, 4 MB); a client that sends more ahead waits."""
+
+G711_RATE = 8_000
+
+
+class AudioDecoder:
+    """One session's input audio: base64 text in one of the protocol's formats to int16 at `MIC_RATE`.
+
+    Stateful: a sample may be split over two appends, and the resampler carries its filter from one to the next.
+    """
+
+    def __init__(self) -> None:
+        self._format: AudioFormat = "audio/pcm"
+        self._codec: av.AudioCodecContext | None = None
+        self._resampler = _resampler()
+        self._rest = b""
+
+    def decode(self, text: str, audio_format: AudioFormat) -> Pcm:
+        """
+        Raises:
+            ValueError: not base64.
+        """
+        if audio_format != self._format:
+            self._format, self._resampler, self._rest = audio_format, _resampler(), b""
+            self._codec = _g711(audio_format)
+        try:
+            data = self._rest + base64.b64decode(text, validate=True)
+        except ValueError:
+            raise ValueError("audio must be base64") from None
+        frames = self._frames_g711(self._codec, data) if self._codec else self._frames_pcm(data)
+        pieces = [piece.to_ndarray()[0] for frame in frames for piece in self._resampler.resample(frame)]
+        return np.concatenate(pieces) if pieces else np.zeros(0, np.int16)
+
+    def _frames_pcm(self, data: bytes) -> list[av.AudioFrame]:
+        whole = len(data) & ~1
+        self._rest = data[whole:]
+        if not whole:
+            return []
+        samples = np.frombuffer(data[:whole], "<i2").astype(np.int16).reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
+        frame.sample_rate = SAMPLE_RATE
+        return [frame]
+
+    @staticmethod
+    def _frames_g711(codec: av.AudioCodecContext, data: bytes) -> list[av.AudioFrame]:
+        return list(codec.decode(av.Packet(data))) if data else []  # pyright: ignore[reportUnknownMemberType]
+
+
+class Microphone:
+    """Holds appended audio and releases it no faster than the ears can take it."""
+
+    def __init__(self, hear: Callable[[Pcm], None], clock: Callable[[], float]) -> None:
+        """
+        Args:
+            hear: takes int16 at `MIC_RATE`, any length.
+            clock: seconds, monotonic.
+        """
+        self._hear = hear
+        self._clock = clock
+        self._waiting: list[Pcm] = []
+        self._held = 0
+        self._releasing = 0
+        self._changed = asyncio.Condition()
+
+    async def append(self, pcm: Pcm) -> None:
+        """Queue samples; waits while `MAX_BACKLOG` of them are ahead."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._held < MAX_BACKLOG)
+            self._waiting.append(pcm)
+            self._held += len(pcm)
+            self._changed.notify_all()
+
+    async def drained(self) -> None:
+        """Until everything that was appended has been released."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: not self._held)
+
+    async def clear(self) -> None:
+        """Throw away what waits."""
+        async with self._changed:
+            self._waiting.clear()
+            self._held = self._releasing
+            self._changed.notify_all()
+
+    async def run(self) -> None:
+        credit, last = BURST_S, self._clock()
+        while True:
+            piece = await self._take()
+            now = self._clock()
+            credit, last = min(BURST_S, credit + (now - last) * SPEED), now
+            wait = len(piece) / MIC_RATE - credit
+            if wait > 0:
+                await asyncio.sleep(wait / SPEED)
+            credit -= len(piece) / MIC_RATE
+            self._hear(piece)
+            await self._released(len(piece))
+
+    async def _take(self) -> Pcm:
+        async with self._changed:
+            await self._changed.wait_for(lambda: bool(self._waiting))
+            head = self._waiting[0]
+            piece, rest = head[:STEP_SAMPLES], head[STEP_SAMPLES:]
+            if len(rest):
+                self._waiting[0] = rest
+            else:
+                del self._waiting[0]
+            self._releasing = len(piece)
+            return piece
+
+    async def _released(self, samples: int) -> None:
+        async with self._changed:
+            self._held -= samples
+            self._releasing = 0
+            self._changed.notify_all()
+
+
+def _resampler() -> av.AudioResampler:
+    return av.AudioResampler(format="s16", layout="mono", rate=MIC_RATE)
+
+
+def _g711(audio_format: AudioFormat) -> av.AudioCodecContext | None:
+    if audio_format == "audio/pcm":
+        return None
+    codec = av.CodecContext.create("pcm_mulaw" if audio_format == "audio/pcmu" else "pcm_alaw", "r")
+    assert isinstance(codec, av.AudioCodecContext)
+    codec.sample_rate = G711_RATE
+    codec.layout = "mono"
+    return codec

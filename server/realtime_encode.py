@@ -1,0 +1,282 @@
+"""What a session tells, as Realtime server events: their shapes and their order, for both transports.
+
+Shapes are those of `openai.types.realtime.RealtimeServerEvent`. Keys whose value is absent are left out where a client
+takes them for optional but not for nullable.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from itertools import count
+
+from pipeline.conversation import Item, Part
+from pipeline.events import (
+    AudioCleared,
+    AudioCommitted,
+    InputTranscriptCompleted,
+    InputTranscriptDelta,
+    InputTranscriptFailed,
+    ItemAdded,
+    ItemDeleted,
+    ItemDone,
+    ItemTruncated,
+    OutputAudioCleared,
+    OutputAudioDelta,
+    OutputAudioStarted,
+    OutputAudioStopped,
+    OutputItemAdded,
+    OutputItemDone,
+    OutputTextDelta,
+    ResponseCreated,
+    ResponseDone,
+    SessionEvent,
+    SpeechDismissed,
+    SpeechStarted,
+    SpeechStopped,
+    StateChanged,
+    TurnTiming,
+    Usage,
+)
+from pipeline.options import Modality, ResponseRequest
+from server.realtime_session import Problem, SessionSettings
+from server.realtime_values import Json, format_to_wire
+
+
+@dataclass(slots=True)
+class _Open:
+    """The response in progress, as far as its later events need it."""
+
+    audible: bool
+    in_conversation: bool
+    previous_item_id: str | None = None
+
+
+class Encoder:
+    """Writes each event to `send` as one JSON text, in the order in which the session tells them."""
+
+    def __init__(self, settings: SessionSettings, send: Callable[[str], None], *, webrtc: bool) -> None:
+        """
+        Args:
+            webrtc: sound goes over a media track: `output_audio_buffer.*` events take the place of audio deltas.
+        """
+        self._settings = settings
+        self._send = send
+        self._webrtc = webrtc
+        self._numbers = count(1)
+        self._conversation_id = f"conv_{secrets.token_urlsafe(12)}"
+        self._open: dict[str, _Open] = {}
+
+    def session_created(self) -> None:
+        self._write("session.created", session=self._settings.echo())
+
+    def session_updated(self) -> None:
+        self._write("session.updated", session=self._settings.echo())
+
+    def item_retrieved(self, item: Item) -> None:
+        self._write("conversation.item.retrieved", item=item_to_wire(item))
+
+    def error(self, problem: Problem, event_id: str | None) -> None:
+        """
+        Args:
+            event_id: the client's own id of the event that can't be met.
+        """
+        error: Json = {"type": "invalid_request_error", "code": problem.code, "message": problem.message}
+        self._write("error", error=error | {"param": problem.param or None, "event_id": event_id})
+
+    def emit(self, event: SessionEvent) -> None:
+        match event:
+            case SpeechStarted() | SpeechStopped() | SpeechDismissed() | AudioCommitted() | AudioCleared():
+                self._input_audio(event)
+            case InputTranscriptDelta() | InputTranscriptCompleted() | InputTranscriptFailed():
+                self._input_transcript(event)
+            case ItemAdded() | ItemDone() | ItemDeleted() | ItemTruncated():
+                self._item(event)
+            case OutputAudioStarted() | OutputAudioStopped() | OutputAudioCleared():
+                self._output_buffer(event)
+            case ResponseCreated():
+                self._response_created(event)
+            case OutputItemAdded():
+                self._output_item_added(event)
+            case OutputAudioDelta() | OutputTextDelta():
+                self._output_delta(event)
+            case OutputItemDone():
+                self._output_item_done(event)
+            case ResponseDone():
+                self._response_done(event)
+            case StateChanged():
+                if "state" in self._settings.events:
+                    self._write("visavis.state", state=event.mood)
+            case TurnTiming():
+                if "timing" in self._settings.events:
+                    self._write("visavis.turn.timing", **asdict(event))
+
+    def _write(self, kind: str, **fields: object) -> None:
+        event = {"type": kind, "event_id": f"event_{next(self._numbers)}", **fields}
+        self._send(json.dumps(event, ensure_ascii=False, separators=(",", ":")))
+
+    def _input_audio(
+        self, event: SpeechStarted | SpeechStopped | SpeechDismissed | AudioCommitted | AudioCleared
+    ) -> None:
+        match event:
+            case SpeechStarted(item_id, at):
+                self._write("input_audio_buffer.speech_started", item_id=item_id, audio_start_ms=at)
+            case SpeechStopped(item_id, at) | SpeechDismissed(item_id, at):
+                self._write("input_audio_buffer.speech_stopped", item_id=item_id, audio_end_ms=at)
+            case AudioCommitted(item_id, previous):
+                self._write("input_audio_buffer.committed", item_id=item_id, previous_item_id=previous)
+            case AudioCleared():
+                self._write("input_audio_buffer.cleared")
+
+    def _input_transcript(self, event: InputTranscriptDelta | InputTranscriptCompleted | InputTranscriptFailed) -> None:
+        kind = "conversation.item.input_audio_transcription"
+        match event:
+            case InputTranscriptDelta(item_id, delta):
+                self._write(f"{kind}.delta", item_id=item_id, content_index=0, delta=delta)
+            case InputTranscriptCompleted(item_id, transcript, seconds):
+                usage = {"type": "duration", "seconds": round(seconds, 3)}
+                self._write(f"{kind}.completed", item_id=item_id, content_index=0, transcript=transcript, usage=usage)
+            case InputTranscriptFailed(item_id, message):
+                error = {"type": "transcription_error", "code": "transcription_failed", "message": message}
+                self._write(f"{kind}.failed", item_id=item_id, content_index=0, error=error)
+
+    def _item(self, event: ItemAdded | ItemDone | ItemDeleted | ItemTruncated) -> None:
+        match event:
+            case ItemAdded(item, previous):
+                self._write("conversation.item.added", previous_item_id=previous, item=item_to_wire(item))
+            case ItemDone(item, previous):
+                self._write("conversation.item.done", previous_item_id=previous, item=item_to_wire(item))
+            case ItemDeleted(item_id):
+                self._write("conversation.item.deleted", item_id=item_id)
+            case ItemTruncated(item_id, at):
+                self._write("conversation.item.truncated", item_id=item_id, content_index=0, audio_end_ms=at)
+
+    def _output_buffer(self, event: OutputAudioStarted | OutputAudioStopped | OutputAudioCleared) -> None:
+        if not self._webrtc or event.response_id is None:
+            return
+        match event:
+            case OutputAudioStarted():
+                what = "started"
+            case OutputAudioStopped():
+                what = "stopped"
+            case OutputAudioCleared():
+                what = "cleared"
+        self._write(f"output_audio_buffer.{what}", response_id=event.response_id)
+
+    def _response_created(self, event: ResponseCreated) -> None:
+        request = event.request
+        self._open[event.response_id] = _Open("audio" in event.modalities, request.in_conversation)
+        response = self._response(event.response_id, request, event.modalities)
+        progress: Json = {"status": "in_progress", "status_details": None, "output": [], "usage": None}
+        self._write("response.created", response=response | progress)
+
+    def _output_item_added(self, event: OutputItemAdded) -> None:
+        response = self._open[event.response_id]
+        response.previous_item_id = event.previous_item_id
+        begun: Json = {"status": "in_progress", "content": []}
+        item = item_to_wire(event.item) | begun
+        self._write("response.output_item.added", response_id=event.response_id, output_index=0, item=item)
+        if response.in_conversation:
+            self._write("conversation.item.added", previous_item_id=event.previous_item_id, item=item)
+        part = {"type": "audio", "transcript": ""} if response.audible else {"type": "text", "text": ""}
+        self._write("response.content_part.added", **_place(event.response_id, event.item.id), part=part)
+
+    def _output_delta(self, event: OutputAudioDelta | OutputTextDelta) -> None:
+        place = _place(event.response_id, event.item_id)
+        match event:
+            case OutputAudioDelta():
+                pcm = base64.b64encode(event.pcm.astype("<i2").tobytes()).decode("ascii")
+                self._write("response.output_audio.delta", **place, delta=pcm)
+            case OutputTextDelta():
+                audible = self._open[event.response_id].audible
+                kind = "output_audio_transcript" if audible else "output_text"
+                self._write(f"response.{kind}.delta", **place, delta=event.delta)
+
+    def _output_item_done(self, event: OutputItemDone) -> None:
+        response = self._open[event.response_id]
+        place, text = _place(event.response_id, event.item.id), event.item.text
+        if response.audible:
+            self._write("response.output_audio.done", **place)
+            self._write("response.output_audio_transcript.done", **place, transcript=text)
+            part = {"type": "audio", "transcript": text}
+        else:
+            self._write("response.output_text.done", **place, text=text)
+            part = {"type": "text", "text": text}
+        self._write("response.content_part.done", **place, part=part)
+        item = item_to_wire(event.item)
+        if response.in_conversation:
+            self._write("conversation.item.done", previous_item_id=response.previous_item_id, item=item)
+        self._write("response.output_item.done", response_id=event.response_id, output_index=0, item=item)
+
+    def _response_done(self, event: ResponseDone) -> None:
+        self._open.pop(event.response_id, None)
+        response = self._response(event.response_id, event.request, event.modalities)
+        self._write(
+            "response.done",
+            response=response
+            | {
+                "status": event.status,
+                "status_details": _status_details(event),
+                "output": [item_to_wire(event.item)] if event.item else [],
+                "usage": _usage(event.usage),
+            },
+        )
+
+    def _response(self, response_id: str, request: ResponseRequest, modalities: tuple[Modality, ...]) -> Json:
+        limit = request.max_output_tokens or self._settings.options.max_output_tokens
+        return {
+            "object": "realtime.response",
+            "id": response_id,
+            "conversation_id": self._conversation_id if request.in_conversation else None,
+            "output_modalities": list(modalities),
+            "max_output_tokens": "inf" if limit is None else limit,
+            "audio": {"output": {"format": format_to_wire("audio/pcm"), "voice": self._settings.voice}},
+            "metadata": request.metadata,
+        }
+
+
+def item_to_wire(item: Item) -> Json:
+    """A message item, whole but for audio data."""
+    return {
+        "id": item.id,
+        "object": "realtime.item",
+        "type": "message",
+        "role": item.role,
+        "status": item.status,
+        "content": [_part_to_wire(part) for part in item.parts],
+    }
+
+
+def _part_to_wire(part: Part) -> Json:
+    # `transcript` is there even while it is null: a client of OpenAI's own dies of its absence.
+    if part.kind in ("input_audio", "output_audio"):
+        return {"type": part.kind, "transcript": part.text}
+    return {"type": part.kind, "text": part.text or ""}
+
+
+def _place(response_id: str, item_id: str) -> Json:
+    return {"response_id": response_id, "item_id": item_id, "output_index": 0, "content_index": 0}
+
+
+def _status_details(event: ResponseDone) -> Json | None:
+    match event.status:
+        case "completed" | "in_progress":
+            return None
+        case "failed":
+            error = {"type": "server_error", "code": "response_failed", "message": event.reason or "it failed"}
+            return {"type": "failed", "error": error}
+        case "cancelled" | "incomplete":
+            return {"type": event.status, "reason": event.reason}
+
+
+def _usage(usage: Usage) -> Json:
+    return {
+        "total_tokens": usage.input_tokens + usage.output_tokens,
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "input_token_details": {"text_tokens": usage.input_tokens, "audio_tokens": 0, "cached_tokens": 0},
+        "output_token_details": {"text_tokens": usage.output_tokens, "audio_tokens": 0},
+    }

@@ -1,0 +1,82 @@
+"""Values of the Realtime protocol, read from untrusted JSON. A reader raises ValueError with what is allowed."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, cast
+
+from engines.media import SAMPLE_RATE
+from pipeline.options import Modality
+
+Json = dict[str, Any]
+
+AudioFormat = Literal["audio/pcm", "audio/pcmu", "audio/pcma"]
+AUDIO_FORMATS: tuple[AudioFormat, ...] = ("audio/pcm", "audio/pcmu", "audio/pcma")
+
+
+def format_to_wire(name: AudioFormat) -> Json:
+    return {"type": name, "rate": SAMPLE_RATE} if name == "audio/pcm" else {"type": name}
+
+
+def read_modalities(value: object) -> tuple[Modality, ...]:
+    """`["text"]` is text alone; whatever else names audio is audio (which carries its transcript).
+
+    Raises:
+        ValueError: nothing in it that she can answer with.
+    """
+    names = cast(list[object], value) if isinstance(value, list) else []
+    if "audio" in names:
+        return ("audio",)
+    if "text" in names:
+        return ("text",)
+    raise ValueError('output_modalities must be ["audio"] or ["text"]')
+
+
+def read_max_tokens(value: object, bound: int | None) -> int | None:
+    """`"inf"` and null are the server's own bound, and so is any number above it.
+
+    Raises:
+        ValueError: neither a positive integer nor `"inf"`.
+    """
+    if value is None or value == "inf":
+        return bound
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError('max_output_tokens must be a positive integer or "inf"')
+    return value if bound is None else min(value, bound)
+
+
+def read_temperature(value: object) -> float | None:
+    """
+    Raises:
+        ValueError: not a number from 0 to 2.
+    """
+    return None if value is None else read_number(value, 0, 2, "temperature")
+
+
+def read_text(value: object, limit: int, name: str) -> str:
+    """
+    Raises:
+        ValueError: no text, or one longer than `limit`.
+    """
+    if not isinstance(value, str):
+        raise ValueError(f"{name} must be a string")
+    if len(value) > limit:
+        raise ValueError(f"{name} has {len(value)} characters; at most {limit} are taken, send less")
+    return value
+
+
+def read_number(value: object, low: float, high: float, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise ValueError(f"{name} must be a number from {low:g} to {high:g}")
+    return float(value)
+
+
+def read_format(value: object, allowed: tuple[AudioFormat, ...]) -> AudioFormat:
+    declared = cast(Json, value) if isinstance(value, dict) else {}
+    name, rate = declared.get("type", "audio/pcm"), declared.get("rate")
+    for known in allowed:
+        if name != known:
+            continue
+        if known == "audio/pcm" and rate not in (None, SAMPLE_RATE):
+            raise ValueError(f"audio/pcm is mono at {SAMPLE_RATE} Hz here, not {rate!r}: resample it")
+        return known
+    raise ValueError(f"format.type must be {' or '.join(allowed)}")
