@@ -1,0 +1,157 @@
+"""What a peer can tell from the media it received: pure functions over samples and pictures.
+
+Nothing here knows the server: speech is what is louder than silence, and the mouth is whatever moves when she speaks
+and is still when she does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+VOICED = 150
+"""Peak of int16 samples above which a packet is heard (-47 dBFS): coded silence stays below 10, and the weakest
+consonants of a synthetic voice are above 300."""
+
+CELLS = 64
+"""Cells a side of the grid that a picture is reduced to: 8 pixels at 512, a fifth of a mouth's width."""
+
+MOUTH_CELLS = 40
+"""Cells taken as the mouth: 20 x 2 or 8 x 5 of them, the lips and the chin of a portrait."""
+
+STILL = 2.5
+"""A mouth moves when its change is this many times the idle face's (95th percentile): idle heads drift and sway."""
+
+Cells = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """One received audio packet of 20 ms."""
+
+    arrived: float
+    """Seconds on the peer's clock."""
+    media: float | None
+    """Seconds on the sender's clock of its first sample; None before the first sender report."""
+    peak: int
+    """Largest magnitude of its int16 samples."""
+
+    @property
+    def voiced(self) -> bool:
+        return self.peak >= VOICED
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One received picture."""
+
+    arrived: float
+    media: float | None
+    cells: Cells
+    """float32[64, 64]: mean luma of each cell, 0..255."""
+
+
+PACKET_S = 0.02
+"""What one audio packet lasts."""
+
+ROUNDING_S = 1 / 96_000
+"""Half a tick of the audio's RTP clock: a picture at a packet's very first sample must find that packet."""
+
+
+def cells_of(luma: NDArray[np.uint8]) -> Cells:
+    """Luma uint8[h, w] with sides that are multiples of 64 -> float32[64, 64]."""
+    height, width = luma.shape
+    blocks = luma.reshape(CELLS, height // CELLS, CELLS, width // CELLS)
+    return blocks.mean(axis=(1, 3), dtype=np.float32)
+
+
+def percentile(values: Sequence[float], q: float) -> float | None:
+    """The q-th percentile (0..100), None of nothing."""
+    return round(float(np.percentile(values, q)), 2) if values else None
+
+
+def first_voiced(sounds: Sequence[Sound], since: float) -> Sound | None:
+    """The first voiced packet that arrived at or after `since`."""
+    return next((sound for sound in sounds if sound.arrived >= since and sound.voiced), None)
+
+
+def last_voiced(sounds: Sequence[Sound], since: float) -> Sound | None:
+    """The last voiced packet that arrived at or after `since`."""
+    return first_voiced(sounds[::-1], since)
+
+
+def changes(pictures: Sequence[Picture]) -> NDArray[np.float32]:
+    """float32[n - 1, 64, 64]: how much each picture differs from the one before, per cell."""
+    stack = np.stack([picture.cells for picture in pictures])
+    return np.abs(np.diff(stack, axis=0))
+
+
+def mouth_of(idle: Sequence[Picture], speech: Sequence[Picture]) -> NDArray[np.bool_]:
+    """The cells that move most in speech beyond how much they move in idle: bool[64, 64], 40 of them true.
+
+    Blinks, gaze and the head's sway are in both, so they cancel; lips and chin are left.
+    """
+    gain = changes(speech).mean(axis=0) - changes(idle).mean(axis=0)
+    threshold = np.partition(gain.ravel(), -MOUTH_CELLS)[-MOUTH_CELLS]
+    return gain >= threshold
+
+
+def stillness(idle: Sequence[Picture], mouth: NDArray[np.bool_]) -> float:
+    """The change of the mouth between two idle pictures that counts as no movement of the lips."""
+    return float(STILL * np.percentile(changes(idle)[:, mouth].mean(axis=1), 95))
+
+
+def first_moving(pictures: Sequence[Picture], mouth: NDArray[np.bool_], still: float, since: float) -> Picture | None:
+    """The first picture, arrived at or after `since`, in which the mouth moves."""
+    moved = changes(pictures)[:, mouth].mean(axis=1) > still
+    return next((p for p, moves in zip(pictures[1:], moved, strict=True) if moves and p.arrived >= since), None)
+
+
+def av_offsets_ms(pictures: Sequence[Picture], sounds: Sequence[Sound]) -> list[float]:
+    """For each picture: its arrival minus that of the audio packet of the same media time, in milliseconds.
+
+    Positive: the picture came late. Pictures whose moment of sound never came are left out.
+    """
+    timed = [(sound.media, sound.arrived) for sound in sounds if sound.media is not None]
+    if not timed:
+        return []
+    media, arrived = np.array(timed).T
+    offsets: list[float] = []
+    for picture in pictures:
+        if picture.media is None:
+            continue
+        place = int(np.searchsorted(media, picture.media + ROUNDING_S, side="right")) - 1
+        if place >= 0 and picture.media - media[place] < PACKET_S:
+            offsets.append(1000 * (picture.arrived - arrived[place]))
+    return offsets
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a browser showed while she spoke."""
+
+    distinct_fps: float
+    longest_gap_ms: float
+
+
+def shown(times_ms: Sequence[float], differs: Sequence[bool], spans_ms: Sequence[tuple[float, float]]) -> Shown:
+    """Distinct pictures per second of speech, and the longest time without a new one.
+
+    Args:
+        times_ms: when each picture was shown.
+        differs: whether it differed from the one before.
+        spans_ms: the beginnings and ends of speech on the same clock.
+    """
+    distinct = 0
+    longest = 0.0
+    for start, end in spans_ms:
+        inside = [t for t, new in zip(times_ms, differs, strict=True) if new and start <= t < end]
+        distinct += len(inside)
+        edges = [start, *inside, end]
+        longest = max(longest, *(b - a for a, b in pairwise(edges)))
+    seconds = sum(end - start for start, end in spans_ms) / 1000
+    return Shown(round(distinct / seconds, 2), round(longest, 1))
