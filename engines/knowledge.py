@@ -1,0 +1,285 @@
+"""KnowledgeChat: a conversation from a file of questions and answers, without a model and without a network.
+
+It keeps nothing between calls: what was said before is read from the messages, so one object serves every session.
+It says only what its file, the clock and arithmetic say, and where they are silent, it says that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import datetime
+
+from engines import Message
+from engines.arithmetic import answer_sum
+from engines.knowledge_file import (
+    DEFAULT_KNOWLEDGE,
+    Entry,
+    Knowledge,
+    KnowledgeError,
+    load_knowledge,
+    parse_knowledge,
+    plain,
+)
+from engines.knowledge_search import Index, Match, terms
+from engines.knowledge_talk import (
+    ASKED,
+    BUILT_IN,
+    HELLO,
+    LANGUAGES,
+    MORE,
+    NAME,
+    REPEAT,
+    WHY,
+    YES,
+    calendar,
+    commanded,
+    greeting,
+    name_in,
+)
+
+__all__ = [
+    "DEFAULT_KNOWLEDGE",
+    "Entry",
+    "Knowledge",
+    "KnowledgeChat",
+    "KnowledgeError",
+    "load_knowledge",
+    "parse_knowledge",
+    "recogniser_phrases",
+]
+
+SURE = 0.58
+"""Confidence from which a match is answered: it parts the paraphrases of the tests from their off-topic questions."""
+UNSURE = 0.45
+"""From here on she asks whether this was meant."""
+SURE_BUILT_IN = 0.8
+"""The clock and the manners are asked for in few words, nearly verbatim."""
+SURE_IN_CONTEXT = 0.5
+COVERED_IN_CONTEXT = 0.6
+"""A follow-up may borrow its topic from the conversation, but most of its own words must be in the question found."""
+TOPIC_SHARE, QUESTION_SHARE = 0.6, 0.25
+"""Weights of what is borrowed: the topic of the last answer, and other words of the last question."""
+MEMORY = 40
+"""Messages looked back at for what was said already; a name is looked for in all of them."""
+
+_POINTING = frozenset(["it", "its", "that", "this", "they", "them", "their", "those", "these", "there", "one"])
+_LEADS = re.compile(r"\s*(?:and|but|so|what about|how about|ok(?:ay)?)\b", re.IGNORECASE)
+_ASKED_BACK = re.compile(r"Did you mean: (?P<question>.{1,200}?)\?*$")
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+
+UNKNOWN = (
+    "I don't know that. I answer from a file of notes, and this isn't in it. "
+    "Connect a language model in my settings, and I can talk about almost anything.",
+)
+UNKNOWN_AGAIN = (
+    "That isn't in my notes either.",
+    "Sorry, I don't know. My notes say nothing about it.",
+    "I have no answer to that one.",
+)
+OTHER_LANGUAGE = "I'm sorry, only English so far. With a language model and another voice connected, I could say it."
+UNREADABLE = "I'm sorry, I couldn't read that. In this mode, I only understand English words."
+NO_TOPIC = "More about what? Ask me something first."
+NO_MORE = "That's all I know about it."
+NO_REASON = "I can't say why. My notes only go that far."
+
+
+def recogniser_phrases(knowledge: Knowledge) -> list[str]:
+    """Everything that she is sure to understand, for a recogniser's grammar: the file's questions and her own."""
+    own = [plain(question) for entry in BUILT_IN for question in entry.questions]
+    return list(dict.fromkeys([*knowledge.phrases(), *own]))
+
+
+class KnowledgeChat:
+    """Implements `engines.LLM` over a knowledge file."""
+
+    def __init__(
+        self,
+        knowledge: Knowledge,
+        *,
+        tokens_per_second: float = 60.0,
+        now: Callable[[], datetime] = datetime.now,
+        seed: int = 0,
+    ) -> None:
+        """
+        Args:
+            knowledge: from `load_knowledge`.
+            tokens_per_second: pace of the stream, about five letters a token; 0 sends them all at once.
+            now: the clock she reads the time and date from.
+            seed: chooses which variant of an answer comes first.
+        """
+        self._index = Index(knowledge.entries)
+        self._built_in = Index(BUILT_IN)
+        self._entries = (*knowledge.entries, *BUILT_IN)
+        self._titles = {plain(question): entry for entry in knowledge.entries for question in entry.questions}
+        self._tokens_per_second = tokens_per_second
+        self._now = now
+        self._seed = seed
+
+    async def stream(
+        self, messages: Sequence[Message], *, instructions: str = "", temperature: float | None = None
+    ) -> AsyncIterator[str]:
+        """The reply in word pieces. `temperature` has no meaning here: the answers are written down."""
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+        for count, token in enumerate(split_tokens(self.reply(messages, instructions))):
+            if self._tokens_per_second > 0:
+                await asyncio.sleep(start + count / self._tokens_per_second - loop.time())
+            yield token
+
+    def reply(self, messages: Sequence[Message], instructions: str = "") -> str:
+        """The whole reply to the conversation so far; never raises, whatever was written."""
+        spoken = [message for message in messages if message.role != "system"]
+        pending = bool(spoken) and spoken[-1].role == "user"
+        if words := commanded(instructions, alone=pending):
+            return words
+        if not pending:
+            return self._greet(instructions, begun=bool(spoken))
+        return self._answer(spoken[-1].text, spoken[:-1])
+
+    def _greet(self, instructions: str, begun: bool) -> str:
+        if begun:
+            return "I'm still here. What else would you like to know?"
+        ordered = re.match(r"\s*(?:please )?say (.{1,60})", instructions, re.IGNORECASE)
+        found = self._index.search(terms(ordered[1])) if ordered else None
+        if found is None or found.confidence < SURE:
+            found = self._index.search(terms("hello"))
+        if found and found.confidence >= SURE:
+            return self._variant(found.entry.answers, found.entry, ())
+        return greeting(self._now())
+
+    def _answer(self, text: str, before: Sequence[Message]) -> str:
+        last = next((m.text for m in reversed(before) if m.role == "assistant"), "")
+        if result := answer_sum(text[:400], last):
+            return result
+        if named := name_in(text):
+            name, end = named
+            rest = self._lookup(text[end:], before)
+            return f"Nice to meet you, {name}. {rest or ''}".strip()
+        if reply := self._confirmed(text, last, before) or self._lookup(text, before):
+            return reply
+        if not terms(text):
+            return UNREADABLE if any(letter.isalpha() for letter in text) else "I didn't catch that. Say it again?"
+        if LANGUAGES.intersection(plain(text[:4000]).split()):
+            return OTHER_LANGUAGE
+        return self._unknown(text, before)
+
+    def _confirmed(self, text: str, last: str, before: Sequence[Message]) -> str | None:
+        """The answer to the question that she had asked back, where the reply to it was yes."""
+        asked = _ASKED_BACK.search(last)
+        words = plain(text[:60]).split()
+        if not asked or not words or words[0] not in YES:
+            return None
+        entry = self._titles.get(plain(asked["question"]))
+        return self._variant(entry.answers, entry, before) if entry else None
+
+    def _lookup(self, text: str, before: Sequence[Message]) -> str | None:
+        """The best answer among the whole message and its sentences, the later one where they are equally good."""
+        parts = [text[:4000], *reversed(_SENTENCE_END.split(text[:4000].strip())[-6:])]
+        best: Match | None = None
+        for part in dict.fromkeys(parts):
+            found = self._match(part, before)
+            if found and (best is None or found.confidence > best.confidence + 0.05):
+                best = found
+        return self._say(best.entry, before) if best else None
+
+    def _match(self, text: str, before: Sequence[Message]) -> Match | None:
+        """The entry that a question means, on its own or in the light of what was talked about."""
+        heard = terms(text)
+        words = self._index.read(text)
+        own = self._index.search(words)
+        built_in = self._built_in.search(self._built_in.read(text))
+        if built_in and built_in.confidence >= SURE_BUILT_IN and (not own or built_in.confidence > own.confidence):
+            return built_in
+        sure = own is not None and own.confidence >= SURE
+        if not sure or _POINTING.intersection(heard) or _LEADS.match(text):
+            followed = self._follow(words, before)
+            if followed and (own is None or not sure or followed.entry is not own.entry):
+                return followed
+        return own if sure else self._index.search_answers(words)
+
+    def _follow(self, words: list[str], before: Sequence[Message]) -> Match | None:
+        topic = self._topic(before)
+        if topic is None or not self._index.content(words):
+            return None
+        question = next((m.text for m in reversed(before) if m.role == "user"), "")
+        context = dict.fromkeys(self._index.content(self._index.read(question)), QUESTION_SHARE)
+        context |= dict.fromkeys(self._index.topic(topic), TOPIC_SHARE)
+        found = self._index.search([word for word in words if word not in _POINTING], context)
+        if found and found.confidence >= SURE_IN_CONTEXT and found.covered >= COVERED_IN_CONTEXT:
+            return found
+        return None
+
+    def _say(self, entry: Entry, before: Sequence[Message]) -> str:
+        if said := calendar(entry, self._now()):
+            return said
+        if entry is MORE:
+            return self._more(before, NO_MORE)
+        if entry is WHY:
+            return self._more(before, NO_REASON)
+        if entry is REPEAT:
+            last = next((m.text for m in reversed(before) if m.role == "assistant"), "")
+            return last or "I haven't said anything yet."
+        if entry is ASKED:
+            asked = next((m.text for m in reversed(before) if m.role == "user"), "")
+            return f"You said: {asked[:300]}" if asked else "This is the first thing you have said to me."
+        if entry is NAME:
+            return self._name(before)
+        if entry is HELLO:
+            return greeting(self._now())
+        return self._variant(entry.answers, entry, before)
+
+    def _more(self, before: Sequence[Message], exhausted: str) -> str:
+        topic = self._topic(before)
+        if topic is None:
+            return NO_TOPIC
+        said = " ".join(message.text for message in before[-MEMORY:] if message.role == "assistant")
+        if topic.more and topic.more[:40] not in said:
+            return topic.more
+        return exhausted
+
+    def _name(self, before: Sequence[Message]) -> str:
+        for message in reversed(before):
+            named = name_in(message.text) if message.role == "user" else None
+            if named:
+                return f"Your name is {named[0]}."
+        return "You haven't told me your name yet."
+
+    def _topic(self, before: Sequence[Message]) -> Entry | None:
+        """What her last answer was about, a few exchanges back at most."""
+        for message in reversed(before[-6:]):
+            if message.role == "assistant" and (entry := self._source(message.text)) and entry not in BUILT_IN:
+                return entry
+        return None
+
+    def _source(self, said: str) -> Entry | None:
+        """The entry that she spoke from; an interruption may have cut the text short."""
+        start = said.rstrip(" .,…")
+        for entry in self._entries:
+            for text in (*entry.answers, entry.more):
+                if text and (text in said or (len(start) >= 10 and text.startswith(start))):
+                    return entry
+        return None
+
+    def _variant(self, variants: Sequence[str], entry: Entry | None, before: Sequence[Message]) -> str:
+        """The next variant: seeded where nothing was said yet, then in turn, so that she repeats herself late."""
+        key = entry.questions[0] if entry else variants[0]
+        first = random.Random(f"{self._seed}:{key}").randrange(len(variants))
+        spoken = [message.text for message in before[-MEMORY:] if message.role == "assistant"]
+        uses = sum(any(text.startswith(variant[:20]) for variant in variants) for text in spoken)
+        return variants[(first + uses) % len(variants)]
+
+    def _unknown(self, text: str, before: Sequence[Message]) -> str:
+        near = self._index.search(self._index.read(text))
+        if near and near.confidence >= UNSURE:
+            question = near.entry.questions[0].rstrip("?")
+            return f"I'm not sure that I understood. Did you mean: {question}?"
+        told = any(message.role == "assistant" and UNKNOWN[0][:20] in message.text for message in before[-MEMORY:])
+        return self._variant(UNKNOWN_AGAIN, None, before) if told else UNKNOWN[0]
+
+
+def split_tokens(text: str) -> list[str]:
+    """Word pieces of at most five letters with the space before them, as a language model's tokens come."""
+    return re.findall(r"\s*[^\W_]{1,5}|\s*\S|\s+", text)
