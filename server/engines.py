@@ -1,0 +1,75 @@
+"""The one place where a configuration becomes engines."""
+
+from __future__ import annotations
+
+from engines import ASR, LLM, TTS, RemoteASR, RemoteTTS
+from engines.knowledge import KnowledgeChat
+from engines.knowledge_file import DEFAULT_KNOWLEDGE, Knowledge, load_knowledge
+from engines.motion.idle import IdleBody
+from engines.motion.speech import SpeechMotion
+from engines.nerf.engine import load_renderer
+from engines.vad import SileroVAD
+from pipeline.session import Engines
+from pydantic import SecretStr
+from server.config import Config
+
+
+def build_engines(config: Config) -> Engines:
+    """Load everything that a session needs.
+
+    Raises:
+        ValueError, OSError: a model, a file or an extra is missing; the message says what to do.
+    """
+    knowledge = load_knowledge(config.knowledge.path or DEFAULT_KNOWLEDGE)
+    return Engines(
+        llm=_language_model(config, knowledge),
+        tts=_voice(config),
+        asr=_recogniser(config, knowledge),
+        vad=SileroVAD(),
+        motion=SpeechMotion(),
+        idle=IdleBody(),
+        renderer=lambda: load_renderer(config.avatar.path, config.avatar.threads),
+    )
+
+
+def _language_model(config: Config, knowledge: Knowledge) -> LLM:
+    llm = config.llm
+    if llm.provider == "knowledge":
+        return KnowledgeChat(knowledge, tokens_per_second=config.knowledge.tokens_per_second)
+    from engines.llm import ChatCompletions
+
+    return ChatCompletions(
+        llm.base_url,
+        llm.model or "default",
+        _revealed(llm.key),
+        first_token_timeout_s=llm.timeout_s,
+        token_timeout_s=llm.timeout_s,
+        max_tokens=llm.max_output_tokens,
+        context=knowledge.as_context(),
+    )
+
+
+def _voice(config: Config) -> TTS | RemoteTTS:
+    tts = config.tts
+    if tts.provider == "openai":
+        from engines.tts.remote import RemoteSpeech
+
+        return RemoteSpeech(tts.base_url, tts.model, tts.voice or "alloy", _revealed(tts.key), tts.timeout_s)
+    from engines.tts.espeak import EspeakTTS
+
+    return EspeakTTS(tts.voice, tts.rate, tts.pitch) if tts.voice else EspeakTTS(rate=tts.rate, pitch=tts.pitch)
+
+
+def _recogniser(config: Config, knowledge: Knowledge) -> ASR | RemoteASR:
+    asr = config.asr
+    if asr.provider == "openai":
+        from engines.asr_remote import RemoteTranscriber
+
+        return RemoteTranscriber(asr.base_url, asr.model, _revealed(asr.key), asr.timeout_s)
+    from engines.asr import PocketsphinxASR
+
+    return PocketsphinxASR(knowledge.phrases())
+
+
+def _revealed(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret else None
