@@ -206,8 +206,10 @@ function listen() {
   document.addEventListener("keydown", pressKey);
   document.addEventListener("pointerdown", touched);
   document.addEventListener("keydown", touched);
+  const paint = () => paintBackdrop(video, byId("backdrop", HTMLCanvasElement));
+  window.addEventListener("resize", paint);
   video.addEventListener("loadeddata", () => {
-    paintBackdrop(video, byId("backdrop", HTMLCanvasElement));
+    paint();
     page.dataset.face = "shown";
   });
   window.addEventListener("online", () => link.state.kind === "lost" && link.connect());
