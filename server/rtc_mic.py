@@ -16,8 +16,9 @@ from engines.media import MIC_RATE, Pcm
 RTP_RATE = 48_000
 """The clock of Opus in RTP, whatever rate it was encoded at (RFC 7587, 4.1)."""
 
-REORDER_S = 0.04
-"""How long a missing packet may still come: two packets. This is all the delay that the buffer can ever add."""
+REORDER_S = 0.03
+"""How long a missing packet may still come: until its second successor is there, more or less. This is all the delay
+that the buffer can ever add."""
 
 STARVED_S = 0.5
 """Without any packet for so long, silence runs on in its place: longer than a radio's hiccup, whose packets all come
@@ -28,6 +29,15 @@ STEP = RTP_RATE // 50
 
 MAX_FILL = 2 * RTP_RATE
 """A larger jump of the timestamps is a new stream, not a loss."""
+
+MAX_STRAGGLE = 500
+"""Packets (10 s): what lies further back is no straggler; the sender began anew."""
+
+MAX_WAITING = 64
+"""Packets kept behind a gap; more than the network can honestly bring in `REORDER_S`."""
+
+TOLERANCE_S = 1e-3
+"""An event loop's timer may ring up to its resolution early."""
 
 
 class Decoder(Protocol):
@@ -94,9 +104,10 @@ class Microphone:
         self._resample = Resampler()
         self._next_sequence: int | None = None
         self._clock = 0
-        self._waiting: dict[int, tuple[bytes, int]] = {}
+        self._waiting: dict[int, tuple[bytes, int, float]] = {}
         self._tail: NDArray[np.int16] = np.zeros(STEP, np.int16)
         self._alarm: asyncio.TimerHandle | None = None
+        self._due = 0.0
         self._closed = False
         self.lost = 0
         """Packets' worth of audio that had to be filled."""
@@ -109,16 +120,16 @@ class Microphone:
             self._next_sequence = sequence
             self._clock = timestamp
         ahead = _signed(sequence - self._next_sequence, 16)
-        if ahead < -len(self._waiting) - 50:
-            # So far back that it can't be a straggler: the sender began anew.
-            self._restart(sequence, timestamp)
+        if ahead < -MAX_STRAGGLE:
+            self._waiting.clear()
+            self._next_sequence, self._clock = sequence, timestamp
         elif ahead < 0:
             return
-        self._waiting[sequence] = (payload, timestamp)
-        if self._drain():
-            self._set_alarm(STARVED_S)
-        if self._waiting and ahead > 0 and len(self._waiting) == 1:
-            self._set_alarm(REORDER_S)
+        self._waiting[sequence] = (payload, timestamp, self._timer.time())
+        if len(self._waiting) > MAX_WAITING:
+            self._skip_gap()
+        if self._drain() or len(self._waiting) == 1:
+            self._rearm()
 
     def close(self) -> None:
         self._closed = True
@@ -126,16 +137,11 @@ class Microphone:
         if self._alarm is not None:
             self._alarm.cancel()
 
-    def _restart(self, sequence: int, timestamp: int) -> None:
-        self._waiting.clear()
-        self._next_sequence = sequence
-        self._clock = timestamp
-
     def _drain(self) -> bool:
         """Emit the packets whose turn it is; False if there was none."""
         emitted = False
         while self._next_sequence in self._waiting:
-            payload, timestamp = self._waiting.pop(self._next_sequence)
+            payload, timestamp, _ = self._waiting.pop(self._next_sequence)
             self._next_sequence = (self._next_sequence + 1) % (1 << 16)
             self._emit(payload, timestamp)
             emitted = True
@@ -172,22 +178,37 @@ class Microphone:
         if len(out):
             self._on_pcm(out)
 
-    def _set_alarm(self, seconds: float) -> None:
+    def _skip_gap(self) -> None:
+        """Give up what is missing before the first packet that waits."""
+        self._next_sequence = self._first_waiting()
+
+    def _first_waiting(self) -> int:
+        base = self._next_sequence or 0
+        return min(self._waiting, key=lambda sequence: _signed(sequence - base, 16))
+
+    def _rearm(self) -> None:
+        if self._waiting:
+            self._set_alarm(self._waiting[self._first_waiting()][2] + REORDER_S)
+        else:
+            self._set_alarm(self._timer.time() + STARVED_S)
+
+    def _set_alarm(self, when: float) -> None:
         if self._alarm is not None:
             self._alarm.cancel()
-        self._alarm = self._timer.call_at(self._timer.time() + seconds, self._on_alarm)
+        self._alarm = self._timer.call_at(when, self._on_alarm)
+        self._due = when
 
     def _on_alarm(self) -> None:
-        if self._waiting:
-            assert self._next_sequence is not None
-            base = self._next_sequence
-            self._next_sequence = min(self._waiting, key=lambda s: _signed(s - base, 16))
-            self._drain()
-            # What else waits has waited less; it gets its own time.
-            self._set_alarm(REORDER_S if self._waiting else STARVED_S)
-        else:
+        now = self._timer.time()
+        if not self._waiting:
             self._fill(STEP)
-            self._set_alarm(STEP / RTP_RATE)
+            # From when it was due, not from when it rang, or time would slip.
+            self._set_alarm(self._due + STEP / RTP_RATE)
+            return
+        while self._waiting and self._waiting[self._first_waiting()][2] + REORDER_S <= now + TOLERANCE_S:
+            self._skip_gap()
+            self._drain()
+        self._rearm()
 
 
 def _signed(value: int, bits: int) -> int:
