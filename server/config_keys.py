@@ -217,7 +217,7 @@ class Voice(Section):
         examples=["en-us+f3"],
     )
     rate: int = Field(default=165, ge=80, le=450, description="Words per minute (espeak).")
-    pitch: int = Field(default=50, ge=0, le=99, description="Pitch, 0 (low) to 99 (high) (espeak).")
+    pitch: int = Field(default=50, ge=0, le=100, description="Pitch, 0 (low) to 100 (high) (espeak).")
     timeout_s: float = Field(default=15, ge=1, le=120, description="Seconds without audio from a remote voice.")
 
 

@@ -1,0 +1,125 @@
+"""What a person sees: the pictures that real Chromium puts on screen while she speaks."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+from rich.progress import Progress
+
+from bench.measure import Shown, shown
+from bench.user import PATIENCE_S, BenchError
+
+QUESTION = "Please tell me everything about yourself, as long as you can."
+
+PLAYOUT_S = 0.3
+"""Seconds from `output_audio_buffer.started` until speech is surely on screen: the browser's jitter buffer."""
+
+ARGUMENTS = (
+    "--no-sandbox",  # containers and root; the page is our own
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--autoplay-policy=no-user-gesture-required",
+)
+
+CLIENT = """
+async ({key, question}) => {
+  const watch = window.watch = {times: [], changes: [], spans: [], error: null};
+  const pc = new RTCPeerConnection();
+  const video = document.body.appendChild(document.createElement('video'));
+  video.muted = video.autoplay = video.playsInline = true;
+  pc.ontrack = ({streams}) => { video.srcObject = streams[0]; };
+  pc.addTransceiver('audio', {direction: 'recvonly'});
+  pc.addTransceiver('video', {direction: 'recvonly'});
+  const channel = pc.createDataChannel('oai-events');
+  const ask = () => {
+    const content = [{type: 'input_text', text: question}];
+    channel.send(JSON.stringify({type: 'conversation.item.create', item: {type: 'message', role: 'user', content}}));
+    channel.send(JSON.stringify({type: 'response.create'}));
+  };
+  channel.onmessage = ({data}) => {
+    const event = JSON.parse(data);
+    if (event.type === 'session.created') ask();
+    if (event.type === 'output_audio_buffer.started') watch.spans.push([performance.now(), null]);
+    if (event.type === 'output_audio_buffer.stopped') { watch.spans.at(-1)[1] = performance.now(); ask(); }
+    if (event.type === 'error') watch.error = event.error.message;
+  };
+  // The lower half of the picture, pixel by pixel: the mouth, and no scaling that would hide a small change.
+  const canvas = new OffscreenCanvas(256, 256);
+  const context = canvas.getContext('2d', {willReadFrequently: true});
+  let before = null;
+  const onFrame = (_, frame) => {
+    video.requestVideoFrameCallback(onFrame);
+    const {videoWidth: width, videoHeight: height} = video;
+    context.drawImage(video, (width - 256) / 2, height - 256 - 32, 256, 256, 0, 0, 256, 256);
+    const now = new Uint32Array(context.getImageData(0, 0, 256, 256).data.buffer);
+    let changed = 0;
+    if (before) for (let i = 0; i < now.length; i++) changed += now[i] !== before[i];
+    before = now;
+    watch.times.push(frame.presentationTime);
+    watch.changes.push(changed);
+  };
+  video.requestVideoFrameCallback(onFrame);
+  await pc.setLocalDescription();
+  const headers = {'content-type': 'application/sdp', ...(key ? {authorization: `Bearer ${key}`} : {})};
+  const response = await fetch('/v1/realtime/calls', {method: 'POST', headers, body: pc.localDescription.sdp});
+  const body = await response.text();
+  if (!response.ok) throw new Error(`${response.status}: ${body}`);
+  await pc.setRemoteDescription({type: 'answer', sdp: body});
+  window.hangUp = () => pc.close();
+}
+"""
+
+CHANGED_PIXELS = 64
+"""Pixels of 65 536 that differ in a picture that is new: she breathes and her lips move, while a repeated picture
+decodes to exactly the one before."""
+
+
+async def watch_speech(url: str, key: str | None, seconds: float, progress: Progress) -> Shown:
+    """Have her speak to Chromium for `seconds`, and count what it shows.
+
+    Raises:
+        BenchError: Chromium is missing, or she does not speak.
+    """
+    from playwright.async_api import async_playwright
+
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        raise BenchError("chromium is missing: apt-get install chromium, or measure with --no-browser")
+    task = progress.add_task("speech in Chromium, s", total=seconds)
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=[*ARGUMENTS])
+        try:
+            page = await browser.new_page()
+            # Any document of the server's origin will do; the page itself would start a call of its own.
+            await page.goto(f"{url}/healthz")
+            await page.evaluate(CLIENT, {"key": key, "question": QUESTION})
+            waited = 0.0
+            while (spoken := _spoken(await page.evaluate("window.watch.spans"))) < seconds:
+                await page.wait_for_timeout(500)
+                waited += 0.5
+                progress.update(task, completed=spoken)
+                error = await page.evaluate("window.watch.error")
+                if error or waited > PATIENCE_S + 4 * seconds:
+                    raise BenchError(f"Chromium heard {spoken:.0f} s of speech in {waited:.0f} s; {error or ''}")
+            watch = await page.evaluate("window.watch")
+            await page.evaluate("window.hangUp()")
+        finally:
+            await browser.close()
+    progress.update(task, completed=seconds)
+    return _judge(watch)
+
+
+def _spoken(spans: list[list[float | None]]) -> float:
+    """Seconds of finished speech."""
+    return sum(max(0.0, (end - start) / 1000 - PLAYOUT_S) for start, end in spans if start is not None and end)
+
+
+def _judge(watch: dict[str, Any]) -> Shown:
+    spans = [(start + 1000 * PLAYOUT_S, end) for start, end in watch["spans"] if end]
+    spans = [(start, end) for start, end in spans if end > start]
+    return shown(watch["times"], [changed >= CHANGED_PIXELS for changed in watch["changes"]], spans)
