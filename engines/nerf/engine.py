@@ -1,0 +1,110 @@
+"""Draws the person: coefficients in, a picture out, through the avatar's exported graph."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.runtime import Graph, Part
+
+from .color import to_i420
+from .geometry import COEFFS, SIZE, TOP, WINDOW_H, WINDOW_W, Camera, place
+
+FORMAT = 1  # of meta.json and of the graph's named tensors
+# The basis product is bound by memory, so bf16 halves it; rays and planes need f32; layers and convolutions don't.
+CUTS = (Part(("delta",), "bf16"), Part(("found",), "f32"))
+PICTURE = "bf16"
+
+
+class NerfRenderer:
+    """One avatar, ready to be drawn; holds its own requests and is used from one thread at a time."""
+
+    def __init__(self, avatar_dir: Path, threads: int = 1) -> None:
+        """Loads ``avatar_dir``; see ``load_renderer``."""
+        self._graph_path = avatar_dir / "face.onnx"
+        self.meta = read_meta(avatar_dir)
+        camera = self.meta["camera"]
+        self._camera = Camera(
+            camera["focal"], camera["cx"], camera["cy"], tuple(camera["position"]), tuple(camera["pivot"])
+        )
+        self._low = np.asarray(self.meta["coeffs_low"], np.float32)
+        self._high = np.asarray(self.meta["coeffs_high"], np.float32)
+        self._threads = threads
+        plate = Graph(self._graph_path, (Part(("plate",), "f32"),), threads).run({})["plate"].copy()
+        self._plate = plate
+        self._still = to_i420(plate)
+        self._yuv = Graph(self._graph_path, (*CUTS, Part(("y", "uv"), PICTURE)), threads)
+        self._rgb: Graph | None = None
+
+    def render(self, coeffs: NDArray[np.floating]) -> NDArray[np.uint8]:
+        """The picture for WebRTC.
+
+        Args:
+            coeffs: [58]: 52 blendshapes 0..1 in the order of ``meta["arkit_names"]``, yaw, pitch, roll in radians,
+                tx, ty, tz in cm. Values are clamped to what the avatar was trained on; one that is not a number is 0.
+
+        Returns:
+            uint8[768, 512], planar I420 (BT.601 limited range): 512 rows of Y, then U and V packed into 128 each. A new
+            array every time.
+        """
+        inputs, left = self._inputs(coeffs)
+        found = self._yuv.run(inputs)
+        out = self._still.copy()
+        out[TOP : TOP + WINDOW_H, left : left + WINDOW_W] = found["y"]
+        chroma = out[SIZE:].reshape(2, SIZE // 2, SIZE // 2)
+        chroma[:, TOP // 2 : (TOP + WINDOW_H) // 2, left // 2 : (left + WINDOW_W) // 2] = found["uv"]
+        return out
+
+    def render_rgb(self, coeffs: NDArray[np.floating]) -> NDArray[np.uint8]:
+        """The same picture as uint8[512, 512, 3], sRGB, at full colour resolution; for files and evaluation."""
+        if self._rgb is None:
+            self._rgb = Graph(self._graph_path, (*CUTS, Part(("rgb",), PICTURE)), self._threads)
+        inputs, left = self._inputs(coeffs)
+        out = self._plate.copy()
+        out[TOP : TOP + WINDOW_H, left : left + WINDOW_W] = self._rgb.run(inputs)["rgb"]
+        return out
+
+    def _inputs(self, coeffs: NDArray[np.floating]) -> tuple[dict[str, NDArray[Any]], int]:
+        values = np.asarray(coeffs, np.float32)
+        if values.shape != (COEFFS,):
+            raise ValueError(f"coeffs is {values.shape}, give ({COEFFS},): 52 blendshapes and 6 of pose")
+        values = np.clip(np.nan_to_num(values), self._low, self._high)
+        at = place(values, self._camera)
+        pair = np.array([at.left // 2], np.int64)
+        return {"drive": at.drive, "rot": at.rot, "origin": at.origin, "left": pair}, at.left
+
+
+def read_meta(avatar_dir: Path) -> dict[str, Any]:
+    """An avatar's ``meta.json``, after checking that it and ``face.onnx`` belong together.
+
+    Raises:
+        ValueError: a file is missing, of another format, or not the one that was exported.
+    """
+    path, graph = avatar_dir / "meta.json", avatar_dir / "face.onnx"
+    for needed in (path, graph):
+        if not needed.is_file():
+            raise ValueError(f"{needed} is missing: give the folder of an avatar, or make one with `visavis train`")
+    try:
+        meta: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        version, digest = meta["format"], meta["sha256"]
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is no avatar's meta.json ({error}): export the avatar again") from error
+    if version != FORMAT:
+        raise ValueError(f"{path} has format {version}, this version reads {FORMAT}: export the avatar again")
+    if hashlib.sha256(graph.read_bytes()).hexdigest() != digest:
+        raise ValueError(f"{graph} is not the graph that {path} describes: copy the avatar again")
+    return meta
+
+
+def load_renderer(avatar_dir: Path, threads: int = 1) -> NerfRenderer:
+    """Loads the avatar in ``avatar_dir`` (``face.onnx`` and ``meta.json``) for ``threads`` threads of the CPU.
+
+    Raises:
+        ValueError: the folder holds no avatar that this version can draw; the message says what to do.
+    """
+    return NerfRenderer(Path(avatar_dir), threads)

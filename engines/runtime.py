@@ -1,0 +1,127 @@
+"""Loads one exported graph and runs it on the CPU with OpenVINO.
+
+A graph may be cut into parts that run one after the other at different precisions. That is not a nicety: where the
+processor has bf16 OpenVINO uses it unasked, ray coordinates don't survive its 8 bits (37.6 -> 34.8 dB, no warning),
+while convolutions lose nothing by it and take half the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+from openvino import opset13 as ops
+
+
+@dataclass(frozen=True)
+class Part:
+    """A stretch of the graph.
+
+    Attributes:
+        outputs: names of the tensors at which it ends; later parts begin there.
+        precision: ``f32``, or ``bf16`` where the processor computes it (``f32`` elsewhere).
+    """
+
+    outputs: tuple[str, ...]
+    precision: str
+
+
+def fast_precision(core: ov.Core) -> str:
+    """``bf16`` if this processor has instructions for it, else ``f32``: emulated, it would be the slower one."""
+    return "bf16" if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "f32"
+
+
+class Graph:
+    """A loaded graph with its own infer requests; use it from one thread at a time."""
+
+    def __init__(self, path: Path, parts: Sequence[Part], threads: int = 1) -> None:
+        """Compiles ``parts`` of the ONNX graph at ``path`` for ``threads`` threads of the CPU.
+
+        Raises:
+            ValueError: the file is no graph, or lacks a tensor that ``parts`` names.
+        """
+        core = ov.Core()
+        self._requests: list[ov.InferRequest] = []
+        self._inputs: list[tuple[ov.InferRequest, str]] = []
+        self._last: dict[str, ov.Tensor] = {}
+        known: dict[str, ov.Tensor] = {}
+        for part in parts:
+            precision = fast_precision(core) if part.precision == "bf16" else "f32"
+            hints = {
+                "PERFORMANCE_HINT": "LATENCY",
+                "NUM_STREAMS": "1",
+                "INFERENCE_NUM_THREADS": str(threads),
+                "INFERENCE_PRECISION_HINT": precision,
+            }
+            model = _cut(core, path, set(known), part.outputs)
+            request = core.compile_model(model, "CPU", hints).create_infer_request()
+            for port in request.get_compiled_model().inputs:
+                name = next(iter(port.get_names()))
+                if name in known:
+                    request.set_tensor(port, known[name])  # shared, not copied
+                else:
+                    self._inputs.append((request, name))
+            self._last = {name: request.get_output_tensor(i) for i, name in enumerate(part.outputs)}
+            known |= self._last
+            self._requests.append(request)
+
+    def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Runs the graph.
+
+        Args:
+            inputs: an array for each of the graph's inputs that the parts use, of its type and shape.
+
+        Returns:
+            The last part's outputs: views that the next run overwrites.
+        """
+        for request, name in self._inputs:
+            np.copyto(request.get_tensor(name).data, inputs[name])
+        for request in self._requests:
+            request.infer()
+        return {name: tensor.data for name, tensor in self._last.items()}
+
+
+def _cut(core: ov.Core, path: Path, begins: Iterable[str], ends: Sequence[str]) -> ov.Model:
+    """The stretch of the graph from the tensors ``begins`` (and its inputs) to ``ends``."""
+    try:
+        model = core.read_model(path)
+    except RuntimeError as error:
+        raise ValueError(f"{path} is no graph that OpenVINO reads: export the avatar again") from error
+    places = {name: port for node in model.get_ops() for port in node.outputs() for name in port.get_names()}
+    absent = [name for name in (*begins, *ends) if name not in places]
+    if absent:
+        raise ValueError(f"{path} has no tensor {', '.join(absent)}: export the avatar again with this version")
+    parameters = list(model.get_parameters())
+    for name in begins:
+        port = places[name]
+        entry = ops.parameter(port.get_shape(), port.get_element_type(), name=f"from_{name}")
+        for target in port.get_target_inputs():
+            target.replace_source_output(entry.output(0))
+        entry.output(0).get_tensor().set_names({name})
+        parameters.append(entry)
+    sources = [_source(places[name]) for name in ends]
+    used = _reached(sources)
+    kept = [p for p in parameters if p.get_friendly_name() in used]
+    return ov.Model(sources, kept, path.stem)  # pyright: ignore[reportGeneralTypeIssues]
+
+
+def _source(port: ov.Output) -> ov.Output:
+    """The port that feeds a Result, for a tensor's name may belong to either."""
+    node = port.get_node()
+    return node.input_value(0) if node.get_type_name() == "Result" else port
+
+
+def _reached(ends: Iterable[ov.Output]) -> set[str]:
+    """Friendly names of all nodes that ``ends`` depend on."""
+    waiting, seen = [port.get_node() for port in ends], set[str]()
+    while waiting:
+        node = waiting.pop()
+        if node.get_friendly_name() not in seen:
+            seen.add(node.get_friendly_name())
+            waiting += [value.get_node() for value in node.input_values()]
+    return seen

@@ -1,0 +1,128 @@
+"""Reads a capture folder: frames, masks and the exact coefficients and camera that belong to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from engines.nerf.geometry import BLENDSHAPES, SIZE, Camera
+
+SHAPES = {  # of the arrays that hold an entry a frame
+    "arkit": (BLENDSHAPES,),
+    "split": (),
+    "angles": (3,),
+    "translation": (3,),
+    "landmarks": (68, 2),
+}
+KEYS = (*SHAPES, "arkit_names", "pivot", "focal_px", "cx", "cy", "camera")
+
+
+@dataclass(frozen=True)
+class Capture:
+    """One person's capture.
+
+    Attributes:
+        folder: where ``frames`` and ``masks`` lie.
+        coeffs: float32[n, 58]: blendshapes 0..1, yaw, pitch, roll in radians, translation in cm.
+        landmarks: float32[n, 68, 2], pixels, iBUG order.
+        split: ``train``, ``test`` (a clip, in order) or ``wide`` (single frames) for each frame.
+    """
+
+    folder: Path
+    camera: Camera
+    arkit_names: tuple[str, ...]
+    coeffs: NDArray[np.float32]
+    landmarks: NDArray[np.float32]
+    split: NDArray[np.str_]
+
+    def indices(self, split: str) -> NDArray[np.intp]:
+        """The frames of one split, in order."""
+        return np.flatnonzero(self.split == split)
+
+    def frame(self, index: int) -> NDArray[np.uint8]:
+        """uint8[512, 512, 3], sRGB."""
+        return self._picture("frames", f"{index:05d}.jpg", "RGB")
+
+    def mask(self, index: int) -> NDArray[np.uint8]:
+        """uint8[512, 512]: 0 backdrop, 1 clothes, 2 skin, 3 hair, 4 eyes, 5 teeth, gums and tongue."""
+        return self._picture("masks", f"{index:05d}.png", "L")
+
+    def _picture(self, kind: str, name: str, mode: str) -> NDArray[np.uint8]:
+        path = self.folder / kind / name
+        if not path.is_file():
+            raise ValueError(f"{path} is missing: the capture is not complete, copy it again")
+        picture = np.asarray(Image.open(path).convert(mode))
+        if picture.shape[:2] != (SIZE, SIZE):
+            raise ValueError(f"{path} is {picture.shape[1]}x{picture.shape[0]}: scale the capture to {SIZE}x{SIZE}")
+        return picture
+
+
+def box(points: NDArray[np.float32], grow: float) -> tuple[int, int, int, int]:
+    """Bounds of points [n, 2] grown by a share of their size a side: x0, y0, x1, y1, whole pixels."""
+    low, high = points.min(0), points.max(0)
+    margin = grow * (high - low)
+    x0, y0 = np.floor(np.clip(low - margin, 0, SIZE)).astype(int)
+    x1, y1 = np.ceil(np.clip(high + margin, 0, SIZE)).astype(int)
+    return int(x0), int(y0), int(x1), int(y1)
+
+
+def mouth_box(landmarks: NDArray[np.float32]) -> tuple[int, int, int, int]:
+    """Landmarks 48-67 grown by 30 % a side."""
+    return box(landmarks[48:68], 0.3)
+
+
+def eye_boxes(landmarks: NDArray[np.float32]) -> tuple[tuple[int, int, int, int], tuple[int, int, int, int]]:
+    """Landmarks 36-41 and 42-47 grown by 50 % a side."""
+    return box(landmarks[36:42], 0.5), box(landmarks[42:48], 0.5)
+
+
+def load(folder: Path) -> Capture:
+    """Reads ``capture.npz`` and checks it; pictures are read when they are asked for.
+
+    Raises:
+        ValueError: the folder, a key or a shape is not what a capture has; the message says what to do.
+    """
+    data = _arrays(Path(folder) / "capture.npz")
+    x, y, z = (float(v) for v in data["camera"])
+    px, py, pz = (float(v) for v in data["pivot"])
+    camera = Camera(float(data["focal_px"]), float(data["cx"]), float(data["cy"]), (x, y, z), (px, py, pz))
+    coeffs = np.concatenate([data["arkit"], np.radians(data["angles"]), data["translation"]], axis=1)
+    return Capture(
+        Path(folder),
+        camera,
+        tuple(str(name) for name in data["arkit_names"]),
+        coeffs.astype(np.float32),
+        data["landmarks"].astype(np.float32),
+        data["split"],
+    )
+
+
+def _arrays(path: Path) -> dict[str, NDArray[Any]]:
+    if not path.is_file():
+        raise ValueError(f"{path} is missing: give the folder that holds capture.npz, frames and masks")
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            data = {key: stored[key] for key in stored.files}
+    except (OSError, ValueError, BadZipFile) as error:
+        raise ValueError(f"{path} can't be read ({error}): copy the capture again") from error
+    absent = [key for key in KEYS if key not in data]
+    if absent:
+        raise ValueError(f"{path} lacks {', '.join(absent)}: write the capture again with these arrays")
+    count = len(data["arkit"])
+    if count == 0:
+        raise ValueError(f"{path} holds no frames: capture some first")
+    wanted = {key: (count, *shape) for key, shape in SHAPES.items()}
+    wanted |= {"arkit_names": (BLENDSHAPES,), "pivot": (3,), "camera": (3,)}
+    for key, shape in wanted.items():
+        if data[key].shape != shape:
+            raise ValueError(f"{path}: {key} is {data[key].shape}, write it as {shape}")
+    for key in ("arkit", "angles", "translation", "landmarks"):
+        if not np.isfinite(data[key]).all():
+            raise ValueError(f"{path}: {key} is not finite everywhere, leave those frames out")
+    return data

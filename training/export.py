@@ -1,0 +1,79 @@
+"""Writes a trained field as an avatar: ``face.onnx``, ``meta.json``, ``preview.png`` and the credits."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from engines.nerf.engine import FORMAT, load_renderer
+from engines.nerf.field import PortraitField
+from engines.nerf.geometry import BLENDSHAPES, SIZE
+
+from .capture import Capture
+from .graph import build
+
+CREDITS = """\
+A synthetic person, nobody's likeness. She is AI-generated, and whoever shows her says so.
+
+The field in face.onnx was fitted to a rendered capture. Its geometry:
+  face, eyes and mouth   ICT-FaceKit, MIT licence, (c) 2020 USC Institute for Creative Technologies
+  torso and brows        CharMorph-Vitruvian, CC0
+
+ICT-FaceKit's licence:
+
+  Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated
+  documentation files (the "Software"), to deal in the Software without restriction, including without limitation the
+  rights to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies of the Software, and to permit
+  persons to whom the Software is furnished to do so, subject to the following conditions:
+
+  The above copyright notice and this permission notice shall be included in all copies or substantial portions of the
+  Software.
+
+  THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE
+  WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR
+  COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR
+  OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
+
+The graph and the preview are part of Visavis and under its licence, Apache-2.0.
+"""
+
+
+def export(model: PortraitField, capture: Capture, output: Path) -> None:
+    """Writes the avatar to ``output``, a graph that was checked and drawn once; an older avatar there is replaced."""
+    output.mkdir(parents=True, exist_ok=True)
+    data = build(model).SerializeToString()
+    (output / "face.onnx").write_bytes(data)
+    camera, train = capture.camera, capture.coeffs[capture.indices("train")]
+    meta = {
+        "format": FORMAT,
+        "ai_generated": True,
+        "size": [SIZE, SIZE],
+        "fps": 25,
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "arkit_names": list(capture.arkit_names),
+        "coeffs_low": [round(float(v), 5) for v in train.min(0)],
+        "coeffs_high": [round(float(v), 5) for v in train.max(0)],
+        "camera": {
+            "focal": camera.focal,
+            "cx": camera.cx,
+            "cy": camera.cy,
+            "position": list(camera.position),
+            "pivot": list(camera.pivot),
+        },
+        "credits": "LICENSE",
+        "figures": {},
+    }
+    write_meta(output, meta)
+    (output / "LICENSE").write_text(CREDITS, encoding="utf-8")
+    rest = np.zeros(BLENDSHAPES + 6, np.float32)
+    Image.fromarray(load_renderer(output).render_rgb(rest)).save(output / "preview.png")
+
+
+def write_meta(output: Path, meta: dict[str, object]) -> None:
+    """Writes ``meta.json``, sorted as given, one key a line."""
+    lines = ",\n".join(f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in meta.items())
+    (output / "meta.json").write_text("{\n" + lines + "\n}\n", encoding="utf-8")

@@ -1,0 +1,95 @@
+"""The training frames in memory, cut to their windows, with what each pixel counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from engines.nerf.geometry import COLS, ROWS, SIZE, TOP, WINDOW_H, WINDOW_W, place
+
+from .capture import Capture, box, eye_boxes, mouth_box
+
+HEAD_WEIGHT, DETAIL_WEIGHT = 2.0, 3.0  # on top of 1: head, and mouth and eyes
+FACE_ROWS, FACE_COLS = 128, 112  # rays of a face step: 256 x 224 px, half of a whole frame's cost
+NECK = 12.0  # px under the chin: from there on skin may belong to the plate, so alpha is left free
+
+
+@dataclass(frozen=True)
+class Frames:
+    """The training frames, cut to their windows, and what belongs to them; n frames."""
+
+    pictures: Tensor  # uint8 [n, 3, WINDOW_H, WINDOW_W]
+    weights: Tensor  # uint8 [n, WINDOW_H, WINDOW_W]
+    solid: Tensor  # uint8 [n, WINDOW_H, WINDOW_W]: 1 head, 0 not, 2 undecided
+    drive: Tensor  # [n, 1, 58]
+    rot: Tensor  # [n, 1, 3, 3]
+    origin: Tensor  # [n, 1, 1, 3]
+    left: list[int]  # n: the windows' first columns
+    face: list[tuple[int, int]]  # n: first row and column of the face step's rays
+    plate: Tensor  # [3, SIZE, SIZE]
+
+
+def _solid(mask: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Head 1, not head 0, undecided 2: single hairs, their surroundings, and the neck, which moves with both."""
+    head = torch.from_numpy((mask >= 2).astype(np.float32))[None, None]
+    grown = F.max_pool2d(head, 7, 1, 3)[0, 0].numpy()
+    shrunk = -F.max_pool2d(-head, 7, 1, 3)[0, 0].numpy()
+    solid = np.where(shrunk > 0, 1, np.where(grown > 0, 2, 0)).astype(np.uint8)
+    chin = landmarks[8, 1] + NECK
+    below = np.arange(SIZE)[:, None] > chin
+    solid[below & (mask == 2)] = 2
+    return solid
+
+
+def _weights(solid: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> NDArray[np.uint8]:
+    out = np.where(solid > 0, 1 + HEAD_WEIGHT, 1)
+    for x0, y0, x1, y1 in (mouth_box(landmarks), *eye_boxes(landmarks)):
+        out[y0:y1, x0:x1] += DETAIL_WEIGHT
+    return out.astype(np.uint8)
+
+
+def read_frames(capture: Capture, device: str) -> Frames:
+    """Loads every training frame (never a held-out one) and the plate: the mean of what the head never covers."""
+    indices = capture.indices("train")
+    if len(indices) == 0:
+        raise ValueError(f"{capture.folder} has no frame with split 'train': mark the frames to learn from")
+    placed = [place(coeffs, capture.camera) for coeffs in capture.coeffs[indices]]
+    total, count = np.zeros((SIZE, SIZE, 3)), np.zeros((SIZE, SIZE, 1))
+    pictures, weights, solids, faces = [], [], [], []
+    for index, at in zip(indices, placed, strict=True):
+        window = slice(TOP, TOP + WINDOW_H), slice(at.left, at.left + WINDOW_W)
+        picture, landmarks = capture.frame(index), capture.landmarks[index]
+        solid = _solid(capture.mask(index), landmarks)
+        free = (solid == 0)[..., None]
+        total += picture * free
+        count += free
+        pictures.append(picture[window].transpose(2, 0, 1))
+        weights.append(_weights(solid, landmarks)[window])
+        solids.append(solid[window])
+        x0, y0, x1, y1 = box(landmarks[17:], 0.0)
+        row, col = (y0 + y1) // 4 - TOP // 2 - FACE_ROWS // 2, (x0 + x1) // 4 - at.left // 2 - FACE_COLS // 2
+        faces.append((min(max(row, 0), ROWS - FACE_ROWS), min(max(col, 0), COLS - FACE_COLS)))
+    # What the head always covers takes the colour of its surroundings: it is never seen, but the plate is smooth.
+    plate = (total / np.maximum(count, 1) / 255).astype(np.float32)
+    plate[count[..., 0] == 0] = plate[count[..., 0] > 0].mean(0)
+
+    def stack(arrays: list[NDArray[Any]]) -> Tensor:
+        return torch.from_numpy(np.stack(arrays)).to(device)
+
+    return Frames(
+        stack(pictures),
+        stack(weights),
+        stack(solids),
+        stack([at.drive for at in placed]),
+        stack([at.rot for at in placed]),
+        stack([at.origin for at in placed]),
+        [at.left for at in placed],
+        faces,
+        torch.from_numpy(plate.transpose(2, 0, 1).copy()).to(device),
+    )

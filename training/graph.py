@@ -1,0 +1,241 @@
+"""A portrait field as an ONNX graph, written node by node: opset 17, static shapes, weights stored as float16.
+
+Written by hand because layout changes, not arithmetic, are what a frame costs on a CPU, and because the names of the
+tensors are the engine's contract. Inputs: ``drive`` [1, 58], ``rot`` [1, 3, 3] and ``origin`` [1, 1, 3] as
+``engines.nerf.geometry.place`` gives them, and ``left``, int64 [1], the window's first column in pairs of pixels.
+``delta`` and ``found`` are where the engine changes precision. Outputs, uint8: ``y`` [384, 320], ``uv`` [2, 192, 160]
+and ``rgb`` [384, 320, 3] of the window, ``plate`` [512, 512, 3], the still picture round it. Opset 17, for from 20 on
+TensorRT silently runs GridSample as nearest.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper
+from torch import Tensor
+
+from engines.nerf.color import CHROMA, LUMA
+from engines.nerf.field import (
+    BODY,
+    CHANNELS,
+    DENSITY,
+    LOW_X,
+    LOW_Y,
+    MLP_SHARE,
+    PAD_X,
+    PAD_Y,
+    PortraitField,
+)
+from engines.nerf.geometry import COEFFS, COLS, ROWS, SHELL_STEP, SIZE, TOP, WINDOW_H, WINDOW_W
+
+from .builder import Builder
+
+OPSET = 17
+ROUND = 0.5  # a cast to uint8 cuts off
+COARSE_Y, COARSE_X = ROWS // SHELL_STEP, COLS // SHELL_STEP
+
+
+def _planes(g: Builder, model: PortraitField) -> str:
+    """The planes that wear the expression: P0 + enlarged basis product + tint."""
+    hidden = g.op("Relu", [g.linear("drive", "bend_in", model.bend_in.weight, model.bend_in.bias)], "bend_relu")
+    scaled = model.bend_out.weight * MLP_SHARE, model.bend_out.bias * MLP_SHARE
+    bent = g.linear(hidden, "bend_out", *scaled)
+    code = g.op("Add", [g.linear("drive", "straight", model.code.weight, model.code.bias), bent], "code")
+    delta = g.op("MatMul", [code, g.const("basis", model.basis)], "delta_flat")
+    delta = g.op("Reshape", [delta, g.shape("delta_shape", 3, CHANNELS, LOW_Y, LOW_X)], "delta")
+    delta = g.op(
+        "Resize",
+        [delta, "", g.const("twice", np.array([1, 1, 2, 2], np.float32))],
+        "delta_large",
+        mode="linear",
+        coordinate_transformation_mode="half_pixel",
+    )
+    pads = g.shape("delta_pads", 0, 0, PAD_Y, PAD_X, 0, 0, PAD_Y, PAD_X)
+    delta = g.op("Pad", [delta, pads], "delta_padded")
+    tint = g.linear("drive", "tint_flat", model.tint.weight, model.tint.bias)
+    tint = g.op("Reshape", [tint, g.shape("tint_shape", 3, CHANNELS, 1, 1)], "tint")
+    still = g.op("Add", [g.const("planes", model.planes), tint], "tinted")
+    return g.op("Add", [still, delta], "posed_planes")
+
+
+def _depths(g: Builder, model: PortraitField) -> str:
+    """Depth of each ray's two samples, cm: [1, 2, ROWS * COLS, 1]."""
+    coarse = g.const("rays_coarse", model.coarse.reshape(1, -1, 3))
+    turned = g.op("MatMul", [coarse, "rot"], "coarse_turned")
+    one, two, three = g.shape("i0", 0), g.shape("i2", 2), g.shape("i3", 3)
+    last = g.shape("axis_last", 2)
+    across = g.op("Slice", [turned, one, two, last], "coarse_xy")
+    along = g.op("Slice", [turned, two, three, last], "coarse_z")
+    origin_xy = g.op("Slice", ["origin", one, two, last], "origin_xy")
+    origin_z = g.op("Slice", ["origin", two, three, last], "origin_z")
+    middle = g.op("Div", [g.op("Neg", [origin_z], "minus_z"), along], "middle")
+    crossing = g.op("Add", [g.op("Mul", [across, middle], "run"), origin_xy], "crossing")
+    unit = g.const("box_unit", model.select[0, :2].sum(1).view(1, 1, 2))
+    grid = g.op("Mul", [crossing, unit], "shell_flat")
+    grid = g.op("Reshape", [grid, g.shape("shell_grid_shape", 1, COARSE_Y, COARSE_X, 2)], "shell_grid")
+    offset = _sample(g, g.const("shell", model.shell), grid, "shell_offset")
+    middle = g.op("Reshape", [middle, g.shape("middle_shape", 1, 1, COARSE_Y, COARSE_X)], "middle_picture")
+    depth = g.op("Add", [offset, middle], "depth_coarse")
+    # Two small products enlarge it: a Resize of two channels spends ten times as long on layouts.
+    tall = g.op("MatMul", [g.const("rays_enlarge_y", model.enlarge_y), depth], "depth_tall")
+    depth = g.op("MatMul", [tall, g.const("rays_enlarge_x", model.enlarge_x.T)], "depth")
+    return g.op("Reshape", [depth, g.shape("depth_shape", 1, 2, ROWS * COLS, 1)], "depth_rays")
+
+
+def _sample(g: Builder, picture: str, grid: str, name: str) -> str:
+    return g.op("GridSample", [picture, grid], name, mode="bilinear", padding_mode="zeros", align_corners=0)
+
+
+def _features(g: Builder, model: PortraitField) -> str:
+    """Rays through the planes, the two-layer field and its compositing: [1, FEATURES, ROWS, COLS]."""
+    planes, depth = _planes(g, model), _depths(g, model)
+    select = g.const("select", model.select)
+    slope = g.op("MatMul", [g.const("rays_fine", model.directions.reshape(1, -1, 3)), _turned(g, select)], "slope_flat")
+    slope = g.op("Reshape", [slope, g.shape("slope_shape", 3, 1, ROWS * COLS, 2)], "slope")
+    start = g.op("MatMul", ["origin", select], "start_flat")
+    start = g.op("Reshape", [start, g.shape("start_shape", 3, 1, 1, 2)], "start")
+    grid = g.op("Add", [g.op("Mul", [slope, depth], "reach"), start], "grid_rays")
+    grid = g.op("Reshape", [grid, g.shape("grid_shape", 3, 2 * ROWS, COLS, 2)], "grid")
+    found = _sample(g, planes, grid, "found_planes")
+    found = g.op("Reshape", [found, g.shape("found_shape", 1, 3 * CHANNELS, 2 * ROWS, COLS)], "found")
+    hidden = g.conv(found, "hidden", model.hidden.weight[:, :, None, None], model.hidden.bias)
+    raw = g.conv(g.op("Relu", [hidden], "hidden_relu"), "raw", model.out.weight[:, :, None, None], model.out.bias)
+    return _composite(g, raw)
+
+
+def _turned(g: Builder, select: str) -> str:
+    return g.op("MatMul", ["rot", select], "turned_select")
+
+
+def _composite(g: Builder, raw: str) -> str:
+    """``engines.nerf.field.composite``, unrolled for two samples stacked along the height."""
+    axis, ends = g.shape("axis_height", 2), [g.shape(f"height{k}", k * ROWS) for k in range(3)]
+    zero, one = g.shape("channel0", 0), g.shape("channel1", 1)
+    channel = g.shape("axis_channel", 1)
+    density = g.op("Slice", [raw, zero, one, channel], "density")
+    soft = g.op("Softplus", [density], "density_soft")
+    gone = g.op("Exp", [g.op("Mul", [soft, g.scalar("minus_half", -DENSITY)], "depth_optical")], "gone")
+    gones = [g.op("Slice", [gone, ends[k], ends[k + 1], axis], f"gone{k}") for k in range(2)]
+    samples = [g.op("Slice", [raw, ends[k], ends[k + 1], axis], f"sample{k}") for k in range(2)]
+    unit = g.scalar("unit", 1)
+    near = g.op("Sub", [unit, gones[0]], "weight0")
+    far = g.op("Mul", [gones[0], g.op("Sub", [unit, gones[1]], "opaque1")], "weight1")
+    seen = [g.op("Mul", [samples[0], near], "seen0"), g.op("Mul", [samples[1], far], "seen1")]
+    return g.op("Add", seen, "features")
+
+
+def _plates(g: Builder, model: PortraitField) -> None:
+    """The still picture as bytes, and what of it may lie behind the window as RGB, Y and UV: folded when loaded."""
+    picture = np.clip(model.plate.detach().cpu().numpy() * 255 + 0.5, 0, 255).astype(np.uint8)
+    stored = g.const("plate_stored", picture.transpose(1, 2, 0))
+    g.op("Identity", [stored], "plate")
+    first, last = g.shape("band_first", TOP), g.shape("band_last", TOP + WINDOW_H)
+    behind = g.op("Slice", [stored, first, last, g.shape("band_axis", 0)], "plate_band")
+    behind = g.op("Cast", [behind], "plate_float", to=TensorProto.FLOAT)
+    behind = g.op("Transpose", [behind], "plate_chw", perm=[2, 0, 1])
+    behind = g.op("Div", [behind, g.scalar("full", 255)], "plate_unit")
+    whole = g.op("Unsqueeze", [behind, g.shape("axis_first", 0)], "plate_rgb_band")
+    luma = g.op("Mul", [whole, g.const("luma_mix", LUMA[1:].reshape(1, 3, 1, 1))], "plate_luma_parts")
+    luma = g.op("ReduceSum", [luma, g.shape("axis_colour", 1)], "plate_luma_one", keepdims=1)
+    luma = g.op("SpaceToDepth", [luma], "plate_luma_band", blocksize=2)
+    small = g.op("Reshape", [behind, g.shape("block_shape", 3, ROWS, 2, SIZE // 2, 2)], "plate_blocks")
+    small = g.op("ReduceMean", [small], "plate_small", axes=[2, 4], keepdims=0)
+    chroma = g.op("Mul", [small, g.const("chroma_mix", CHROMA[:, 1:].reshape(1, 2, 3, 1, 1))], "plate_chroma_parts")
+    chroma = g.op("ReduceSum", [chroma, g.shape("axis_colours", 2)], "plate_chroma_band", keepdims=0)
+    # Gather, for a Slice from a place that is only known at run time would make the shapes dynamic.
+    pairs = g.op("Add", ["left", g.const("pair_columns", np.arange(COLS))], "pairs")
+    g.op("Gather", [luma, pairs], "plate_luma", axis=3)
+    g.op("Gather", [chroma, pairs], "plate_chroma", axis=3)
+    pixel = g.op("Add", ["left", "left"], "left_pixel")
+    single = g.op("Add", [pixel, g.const("columns", np.arange(WINDOW_W))], "singles")
+    g.op("Gather", [whole, single], "plate_rgb", axis=3)
+
+
+def yuv_weights(weight: NDArray[np.float32], bias: NDArray[np.float32]) -> tuple[NDArray, NDArray]:
+    """Folds BT.601's matrix into a convolution that makes the RGB and alpha of 2 x 2 blocks.
+
+    Args:
+        weight: [16, in, k, k] and bias [16]: four pixels' red, green, blue, alpha (before the sigmoid).
+
+    Returns:
+        weight [10, in, k, k] and bias [10]: four pixels' Y, then U and V of their mean, then four alphas; Y, U and V in
+        8-bit levels, shifted by what rounds them when they are cut off to bytes.
+    """
+    mix = np.zeros((6, 12), np.float32)
+    for colour in range(3):
+        for pixel in range(4):
+            mix[pixel, 4 * colour + pixel] = LUMA[1 + colour]
+            mix[4:, 4 * colour + pixel] = CHROMA[:, 1 + colour] / 4
+    level = np.concatenate([np.full(4, LUMA[0]), CHROMA[:, 0]]) + ROUND
+    kernel = np.concatenate([np.einsum("oi,icyx->ocyx", mix, weight[:12]), weight[12:]])
+    return kernel.astype(np.float32), np.concatenate([mix @ bias[:12] + level, bias[12:]]).astype(np.float32)
+
+
+def _layer(model: PortraitField, name: str) -> tuple[Tensor, Tensor]:
+    return model.get_parameter(f"{name}.weight"), model.get_parameter(f"{name}.bias")
+
+
+def _yuv(g: Builder, model: PortraitField, x: str) -> None:
+    """The last convolution as Y, U and V over the plate: outputs ``y`` and ``uv``."""
+    weight, bias = (p.detach().cpu().numpy() for p in _layer(model, "last"))
+    unit = "unit"
+    out = g.conv(x, "yuva", *yuv_weights(weight, bias))
+    channel = g.shape("axis_channel_colour", 1)
+    cut = [g.shape(f"cut{k}", k) for k in (0, 4, 6, 10)]
+    luma, chroma, alpha = (g.op("Slice", [out, cut[k], cut[k + 1], channel], f"part{k}") for k in range(3))
+    clear = g.op("Sub", [unit, g.op("Sigmoid", [alpha], "alpha4")], "clear4")
+    luma = g.op("Add", [luma, g.op("Mul", [clear, "plate_luma"], "luma_behind")], "luma4")
+    mean = g.op("ReduceMean", [clear], "clear_mean", axes=[1], keepdims=1)
+    chroma = g.op("Add", [chroma, g.op("Mul", [mean, "plate_chroma"], "chroma_behind")], "chroma2")
+    _bytes(g, g.op("DepthToSpace", [luma], "luma_picture", blocksize=2, mode="CRD"), "y", (WINDOW_H, WINDOW_W))
+    _bytes(g, chroma, "uv", (2, ROWS, COLS))
+
+
+def _rgb(g: Builder, model: PortraitField, x: str) -> None:
+    """The last convolution as RGB over the plate: output ``rgb``."""
+    out = g.conv(x, "rgba", *_layer(model, "last"))
+    channel, cut = g.shape("axis_channel_rgb", 1), [g.shape(f"rgb_cut{k}", k) for k in (0, 12, 16)]
+    colour = g.op("Slice", [out, cut[0], cut[1], channel], "colour12")
+    alpha = g.op("Slice", [out, cut[1], cut[2], channel], "alpha12")
+    clear = g.op("Sub", ["unit", g.op("Sigmoid", [alpha], "alpha_rgb")], "clear_rgb")
+    clear = g.op("DepthToSpace", [clear], "clear_picture", blocksize=2, mode="CRD")
+    colour = g.op("DepthToSpace", [colour], "colour_picture", blocksize=2, mode="CRD")
+    whole = g.op("Add", [colour, g.op("Mul", [clear, "plate_rgb"], "rgb_behind")], "rgb_unit")
+    levels = g.op("Mul", [whole, g.scalar("levels", 255)], "rgb_levels")
+    levels = g.op("Add", [levels, g.scalar("half", ROUND)], "rgb_shifted")
+    _bytes(g, g.op("Transpose", [levels], "rgb_last", perm=[0, 2, 3, 1]), "rgb", (WINDOW_H, WINDOW_W, 3))
+
+
+def _bytes(g: Builder, x: str, name: str, shape: tuple[int, ...]) -> None:
+    limits = [g.scalar(name + "_low", 0), g.scalar(name + "_high", 255)]
+    clipped = g.op("Clip", [x, *limits], name + "_clip")
+    flat = g.op("Cast", [clipped], name + "_byte", to=TensorProto.UINT8)
+    g.op("Reshape", [flat, g.shape(name + "_shape", *shape)], name)
+
+
+def build(model: PortraitField) -> onnx.ModelProto:
+    """The whole graph of a trained field, checked."""
+    g = Builder()
+    x = _features(g, model)
+    x = g.op(
+        "Relu", [g.conv(x, "entry", *(model.get_parameter(f"entry.{p}") for p in ("weight", "bias")))], "entry_relu"
+    )
+    for k in range(BODY):
+        weight, bias = model.get_parameter(f"body.{k}.weight"), model.get_parameter(f"body.{k}.bias")
+        grown = g.op("Relu", [g.conv(x, f"body{k}", weight, bias)], f"body{k}_relu")
+        x = g.op("Add", [x, grown], f"body{k}_sum")
+    _plates(g, model)
+    _yuv(g, model, x)
+    _rgb(g, model, x)
+    floats = {"drive": [1, COEFFS], "rot": [1, 3, 3], "origin": [1, 1, 3]}
+    pictures = {"y": [WINDOW_H, WINDOW_W], "uv": [2, ROWS, COLS], "rgb": [WINDOW_H, WINDOW_W, 3]}
+    pictures["plate"] = [SIZE, SIZE, 3]
+    inputs = [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in floats.items()]
+    inputs.append(helper.make_tensor_value_info("left", TensorProto.INT64, [1]))
+    outputs = [helper.make_tensor_value_info(n, TensorProto.UINT8, s) for n, s in pictures.items()]
+    graph = helper.make_graph(g.nodes, "portrait_field", inputs, outputs, g.constants)
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
+    onnx.checker.check_model(made, full_check=True)
+    return made
