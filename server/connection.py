@@ -1,0 +1,285 @@
+"""One client's connection: its coroutine is the session, and when it returns everything below it has ended."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from engines.media import FPS, Pcm
+from pipeline.events import OutputAudioStopped, ResponseDone, SessionEvent, SpeechStarted, SpeechStopped
+from pipeline.options import SessionOptions, TurnDetection
+from pipeline.playout import MediaSink
+from pipeline.session import Engines, Session
+from pipeline.stream import Stream
+from server.calls import Call
+from server.config import Config
+from server.observe import Metrics, SessionMeter, calls, log_transcript
+from server.realtime import Codec
+from server.realtime_audio import Microphone
+from server.realtime_encode import Encoder
+from server.realtime_session import Problem, SessionDefaults, SessionSettings
+from server.rtc import MediaSettings, Peer
+
+log = logging.getLogger(__name__)
+
+INBOX_BYTES = 4 * 1024 * 1024
+"""A client's events waiting to be acted on: then its socket is read no further (a data channel is hung up)."""
+
+OUTBOX_BYTES = 4 * 1024 * 1024
+"""Events waiting for a client that does not read, about a minute of audio; then it is hung up."""
+
+CLOSE_S = 2.0
+"""Patience with a client's closing handshake."""
+
+CHECK_S = 0.5
+"""How often limits of seconds to hours are looked at."""
+
+
+class HungUp(Exception):
+    """The connection is over, for a reason that is nobody's fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What all connections of one server share."""
+
+    config: Config
+    engines: Engines
+    metrics: Metrics
+
+    def defaults(self) -> SessionDefaults:
+        """What holds for a session until its client changes it."""
+        llm, turn = self.config.llm, self.config.turn
+        detection = TurnDetection(
+            threshold=turn.threshold,
+            prefix_ms=turn.prefix_ms,
+            silence_ms=turn.silence_ms,
+            known_phrase_silence_ms=min(turn.known_phrase_silence_ms, turn.silence_ms),
+        )
+        options = SessionOptions(
+            instructions=llm.instructions,
+            turn_detection=detection,
+            temperature=llm.temperature,
+            max_output_tokens=llm.max_output_tokens,
+        )
+        return SessionDefaults(
+            options=options,
+            model="visavis",
+            voice="visavis",
+            transcription_model=self.config.asr.provider,
+            text_max_chars=self.config.server.text_max_chars,
+        )
+
+    def settings(self, wishes: Sequence[Mapping[str, Any]]) -> tuple[SessionSettings, list[Problem]]:
+        """A new session's settings: the defaults, changed by each of the wishes in turn."""
+        settings = SessionSettings(self.defaults())
+        return settings, [problem for wish in wishes for problem in settings.update(wish)]
+
+
+class Conversation:
+    """One session and its codec, from the first event to the hang-up."""
+
+    def __init__(
+        self,
+        service: Service,
+        wishes: Sequence[Mapping[str, Any]],
+        send: Callable[[str], None],
+        media: MediaSink | None,
+    ) -> None:
+        """
+        Args:
+            wishes: session settings that came with the call, the later ones winning.
+            send: takes the server's events, one JSON text each; never waits.
+            media: None for a client that takes its audio as events.
+        """
+        config = service.config
+        self._clock = asyncio.get_running_loop().time
+        self._started = self._active = self._clock()
+        self._limits = config.server
+        self._log_transcripts = config.privacy.log_transcripts
+        self.settings, problems = service.settings(wishes)
+        self._encoder = Encoder(self.settings, send, webrtc=media is not None)
+        self._encoder.session_created()
+        for problem in problems:
+            self._encoder.error(problem, None)
+        self.session = Session(
+            service.engines,
+            self.settings.options,
+            self._emit,
+            media=media,
+            meter=SessionMeter(service.metrics, self.settings.id),
+            history=config.llm.history,
+            seed=secrets.randbits(32),
+            idle_stride=round(FPS / config.avatar.idle_fps),
+        )
+        self._microphone = Microphone(self.session.hear, self._clock)
+        self._codec = Codec(
+            self.session,
+            self.settings,
+            self._encoder,
+            self._microphone,
+            message_max=config.server.message_max_bytes,
+        )
+        self.inbox: Stream[str | bytes] = Stream(INBOX_BYTES, len)
+
+    async def run(self, call: Call, *transport: Coroutine[None, None, None]) -> str:
+        """Converse until the client, a limit, the table of calls or a failure ends it; returns why.
+
+        Args:
+            transport: what carries messages to `inbox` and away, each ending in `HungUp`.
+        """
+        reason = "closed"
+        calls.info("begun", extra={"fields": {"session": self.settings.id}})
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self.session.run())
+                for work in (self._receive(), self._microphone.run(), self._watch(call), *transport):
+                    tasks.create_task(work)
+        except* HungUp as ends:
+            reason = str(ends.exceptions[0])
+        except* Exception as failures:
+            reason = "the session failed"
+            log.exception("session %s failed", self.settings.id, exc_info=failures)
+        lasted = round(self._clock() - self._started, 1)
+        calls.info("ended", extra={"fields": {"session": self.settings.id, "reason": reason, "seconds": lasted}})
+        return reason
+
+    def _emit(self, event: SessionEvent) -> None:
+        if isinstance(event, SpeechStarted | SpeechStopped | ResponseDone | OutputAudioStopped):
+            self._active = self._clock()
+        if self._log_transcripts:
+            log_transcript(self.settings.id, event)
+        self._encoder.emit(event)
+
+    async def _receive(self) -> None:
+        async for message in self.inbox:
+            if await self._codec.receive(message):
+                self._active = self._clock()
+
+    async def _watch(self, call: Call) -> None:
+        """Hang up when a limit of the configuration is reached."""
+        limits = self._limits
+        while True:
+            now = self._clock()
+            if self.session.response_id is not None:
+                self._active = now
+            if now - self._started >= limits.max_session_s:
+                raise HungUp(f"a session lasts at most {limits.max_session_s:g} s")
+            if now - self._active >= limits.idle_timeout_s:
+                raise HungUp(f"nothing was said for {limits.idle_timeout_s:g} s")
+            if now - call.last_packet() >= max(limits.come_back_s, limits.stale_after_s):
+                raise HungUp("the client has gone silent")
+            await asyncio.sleep(CHECK_S)
+
+
+async def converse_webrtc(
+    service: Service,
+    call: Call,
+    offer: str,
+    wishes: Sequence[Mapping[str, Any]],
+    ended: asyncio.Future[str],
+    answered: asyncio.Future[str],
+) -> None:
+    """A whole call over WebRTC.
+
+    Args:
+        ended: resolves with a reason when the call shall end.
+        answered: given the SDP answer, or the ValueError of an offer that can't be answered.
+    """
+    conversation: Conversation | None = None
+
+    def on_pcm(pcm: Pcm) -> None:
+        if conversation is not None:
+            conversation.session.hear(pcm)
+
+    def on_message(message: str | bytes) -> None:
+        taken = conversation is None or conversation.inbox.offer(message)
+        if not taken and not ended.done():
+            ended.set_result("the client sends more than can be served")
+
+    media = service.config.media
+    media_settings = MediaSettings(media.codec, media.start_bitrate, media.max_bitrate)
+    try:
+        peer = await Peer.accept(offer, media_settings, on_pcm=on_pcm, on_message=on_message)
+    except ValueError as error:
+        answered.set_exception(error)
+        return
+    try:
+        call.last_packet = lambda: peer.last_packet
+        if peer.video:
+            # Compiling the face takes long enough to hold up every other session's sound.
+            renderer = await asyncio.to_thread(service.engines.renderer)
+            service = replace(service, engines=replace(service.engines, renderer=lambda: renderer))
+        conversation = Conversation(service, wishes, peer.send, peer)
+        answered.set_result(peer.answer_sdp)
+        await conversation.run(call, _until(ended), _until_closed(peer))
+    finally:
+        await peer.close()
+
+
+async def _until(ended: asyncio.Future[str]) -> None:
+    raise HungUp(await ended)
+
+
+async def _until_closed(peer: Peer) -> None:
+    raise HungUp(await peer.wait_closed())
+
+
+async def converse_websocket(
+    service: Service,
+    call: Call,
+    websocket: WebSocket,
+    wishes: Sequence[Mapping[str, Any]],
+    ended: asyncio.Future[str],
+) -> None:
+    """A whole call over an accepted WebSocket; audio flows as base64 events.
+
+    Args:
+        ended: resolves with a reason when the call shall end.
+    """
+    outbox: Stream[str] = Stream(OUTBOX_BYTES, len)
+
+    def send(text: str) -> None:
+        if not outbox.offer(text) and not ended.done():
+            ended.set_result("the client does not read what it is sent")
+
+    # The server's own pings tell whether a client that has nothing to say is still there.
+    call.last_packet = asyncio.get_running_loop().time
+    conversation = Conversation(service, wishes, send, None)
+    reason = await conversation.run(
+        call, _until(ended), _read(websocket, conversation.inbox), _write(websocket, outbox)
+    )
+    if websocket.client_state is WebSocketState.CONNECTED:
+        await _close(websocket, reason)
+
+
+async def _read(websocket: WebSocket, inbox: Stream[str | bytes]) -> None:
+    while True:
+        message = await websocket.receive()
+        if message["type"] == "websocket.disconnect":
+            raise HungUp("closed")
+        text: str | None = message.get("text")
+        await inbox.put(text if text is not None else message["bytes"])
+
+
+async def _write(websocket: WebSocket, outbox: Stream[str]) -> None:
+    async for text in outbox:
+        try:
+            await websocket.send_text(text)
+        except (WebSocketDisconnect, RuntimeError, OSError):
+            raise HungUp("closed") from None
+
+
+async def _close(websocket: WebSocket, reason: str) -> None:
+    try:
+        async with asyncio.timeout(CLOSE_S):
+            # A control frame holds 123 bytes of reason.
+            await websocket.close(1000, reason[:120])
+    except (TimeoutError, WebSocketDisconnect, RuntimeError, OSError):
+        return
