@@ -8,8 +8,8 @@ import { parseEvent } from "./events.js";
 /** How long an answered call may take to connect before it counts as lost. */
 const CONNECT_TIMEOUT_MS = 10_000;
 /** The server sends a packet every 20 ms, so that this much silence means that it is gone. */
-const SILENCE_MS = 4_000;
-const CHECK_MS = 1_000;
+const SILENCE_MS = 3_000;
+const CHECK_MS = 500;
 
 /** The server said no; `status` is its HTTP status. */
 export class CallRefused extends Error {

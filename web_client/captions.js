@@ -59,6 +59,13 @@ export class Captions {
       .map((line) => ({ speaker: speakerOf(line), text: line.textContent ?? "" }));
   }
 
+  /** Takes every line away. @returns {string[]} Their items' ids. */
+  clear() {
+    const ids = [...this.lines.keys()];
+    for (const id of ids) this.drop(id);
+    return ids;
+  }
+
   /** Closes what a lost connection left in progress. */
   abandon() {
     for (const [id, line] of this.lines) {

@@ -24,6 +24,7 @@ export class Conversation {
     this.response = null;
     this.audible = false;
     this.owed = false;
+    this.lastSaid = performance.now();
   }
 
   /** She is answering, so that there is something to stop. */
@@ -60,6 +61,17 @@ export class Conversation {
     return true;
   }
 
+  /** Somebody else may come: nothing of this conversation stays, here or in her memory. */
+  forget() {
+    this.interrupt();
+    for (const id of this.options.captions.clear()) this.options.send({ type: "conversation.item.delete", item_id: id });
+  }
+
+  /** @returns {number} Seconds since either side said anything. */
+  get silence() {
+    return this.answering ? 0 : (performance.now() - this.lastSaid) / 1000;
+  }
+
   interrupt() {
     if (this.response !== null) this.options.send({ type: "response.cancel" });
     if (this.answering) this.options.send({ type: "output_audio_buffer.clear" });
@@ -68,6 +80,7 @@ export class Conversation {
   /** @param {ServerEvent} event */
   handle(event) {
     const { captions, latency } = this.options;
+    if (!event.type.startsWith("session.")) this.lastSaid = performance.now();
     switch (event.type) {
       case "visavis.state":
         this.mood = event.state;

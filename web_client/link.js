@@ -4,7 +4,7 @@ import { Call, CallRefused } from "./call.js";
 
 /**
  * @typedef {{kind: "connecting"} | {kind: "open"} | {kind: "key", rejected: boolean}
- *   | {kind: "busy" | "lost", retryAt: number}} LinkState `retryAt` on the clock of `performance.now()`.
+ *   | {kind: "busy" | "lost", retryAt: number} | {kind: "ended"}} LinkState `retryAt` on the clock of `performance.now()`.
  */
 
 /** Seconds between attempts: soon at first (a server that restarts), then easy on a server that is down. */
@@ -17,6 +17,7 @@ export class Link {
    * @param {object} options
    * @param {() => MediaStreamTrack | null} options.microphone
    * @param {() => boolean} options.hasKey
+   * @param {() => boolean} options.wanted Somebody is there, so that a lost call is placed again.
    * @param {(state: LinkState) => void} options.onState
    * @param {(stream: MediaStream) => void} options.onStream
    * @param {(event: import("./events.js").ServerEvent) => void} options.onEvent
@@ -42,7 +43,7 @@ export class Link {
         this.become({ kind: "open" });
       },
       onEvent: this.options.onEvent,
-      onLost: () => this.retry(this.backOff(), "lost"),
+      onLost: () => (this.options.wanted() ? this.retry(this.backOff(), "lost") : this.become({ kind: "ended" })),
     });
     this.call = call;
     try {

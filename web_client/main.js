@@ -30,6 +30,12 @@ const keyDialog = byId("key-dialog", HTMLDialogElement);
 const keyInput = byId("key", HTMLInputElement);
 
 const kiosk = new URLSearchParams(location.search).has("kiosk");
+
+/** A call that ends after so long a silence was ended by the server's limit, to be placed again only on request. */
+const DESERTED_S = 240;
+/** In public, the next person does not read what the last one said. */
+const FORGET_S = 60;
+
 let started = false;
 let announced = "";
 
@@ -41,9 +47,11 @@ const microphone = new Microphone({
     show();
   },
 });
+/** @type {Link} */
 const link = new Link({
   microphone: () => microphone.track,
   hasKey: () => key.get() !== null,
+  wanted: () => kiosk || conversation.silence < DESERTED_S,
   onStream: (stream) => {
     video.srcObject = stream;
     play();
@@ -52,6 +60,7 @@ const link = new Link({
   onState: (state) => {
     if (state.kind === "open") conversation.opened();
     else conversation.ended();
+    if (state.kind !== "open") delete page.dataset.face;
     if (state.kind === "key") askForKey(state.rejected);
     show();
   },
@@ -94,6 +103,12 @@ function showCard() {
   if (!card) return;
   byId("card-title", HTMLElement).textContent = card.title;
   byId("card-text", HTMLElement).textContent = card.text;
+  byId("retry", HTMLElement).textContent = card.button;
+}
+
+function tick() {
+  showCard();
+  if (kiosk && conversation.silence > FORGET_S) conversation.forget();
 }
 
 /** Says a change of the connection to a screen reader, once. @param {string} words */
@@ -215,7 +230,7 @@ function listen() {
   window.addEventListener("online", () => link.state.kind === "lost" && link.connect());
   window.addEventListener("pagehide", () => link.end());
   window.addEventListener("pageshow", (event) => event.persisted && link.connect());
-  setInterval(showCard, 500);
+  setInterval(tick, 500);
 }
 
 listen();

@@ -3,7 +3,7 @@
 
 /** @typedef {import("./events.js").Mood} Mood */
 /** @typedef {import("./link.js").LinkState} LinkState */
-/** @typedef {"connecting" | "ready" | "listening" | "hearing" | "thinking" | "speaking" | "busy" | "lost"} Name */
+/** @typedef {"connecting" | "ready" | "listening" | "hearing" | "thinking" | "speaking" | "busy" | "lost" | "ended"} Name */
 /** @typedef {{name: Name, words: string}} Shown */
 
 /**
@@ -15,6 +15,7 @@
 export function shownState(link, mood, micLive) {
   if (link.kind === "busy") return { name: "busy", words: "Busy" };
   if (link.kind === "lost") return { name: "lost", words: "Connection lost" };
+  if (link.kind === "ended") return { name: "ended", words: "Call ended" };
   if (link.kind !== "open") return { name: "connecting", words: "Connecting" };
   switch (mood) {
     case "thinking":
@@ -32,13 +33,16 @@ export function shownState(link, mood, micLive) {
  * The card over the picture, for the situations that need more than a word.
  * @param {LinkState} link
  * @param {number} now On the clock of `performance.now()`.
- * @returns {{title: string, text: string} | null}
+ * @returns {{title: string, text: string, button: string} | null}
  */
 export function cardFor(link, now) {
+  if (link.kind === "ended") {
+    return { title: "The call has ended", text: "Nobody had spoken for a while.", button: "Call again" };
+  }
   if (link.kind !== "busy" && link.kind !== "lost") return null;
   const seconds = Math.ceil((link.retryAt - now) / 1000);
   const when = seconds > 0 ? `Trying again in ${seconds} s.` : "Trying again now…";
   return link.kind === "busy"
-    ? { title: "She is talking with someone else", text: `You will be put through when she is free. ${when}` }
-    : { title: "The connection was lost", text: `The server can’t be reached. ${when}` };
+    ? { title: "She is talking with someone else", text: `Please wait until she is free. ${when}`, button: "Try now" }
+    : { title: "The connection was lost", text: `The server can’t be reached. ${when}`, button: "Try now" };
 }

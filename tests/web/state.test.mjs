@@ -1,0 +1,27 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { cardFor, shownState } from "../../web_client/state.js";
+
+const open = { kind: "open" };
+
+test("a call that is not open says so, whatever she did last", () => {
+  assert.equal(shownState({ kind: "connecting" }, "speaking", true).name, "connecting");
+  assert.equal(shownState({ kind: "key", rejected: false }, "idle", true).name, "connecting");
+  assert.equal(shownState({ kind: "busy", retryAt: 0 }, "thinking", true).name, "busy");
+  assert.equal(shownState({ kind: "lost", retryAt: 0 }, "thinking", true).name, "lost");
+  assert.equal(shownState({ kind: "ended" }, "thinking", true).name, "ended");
+});
+
+test("her moods show, and rest depends on whether she could hear", () => {
+  assert.equal(shownState(open, "thinking", true).words, "Thinking");
+  assert.equal(shownState(open, "speaking", false).words, "Speaking");
+  assert.deepEqual(shownState(open, "listening", true), { name: "hearing", words: "Listening" });
+  assert.deepEqual(shownState(open, "idle", true), { name: "listening", words: "Listening" });
+  assert.deepEqual(shownState(open, "idle", false), { name: "ready", words: "Ready" });
+});
+
+test("the card counts down and never below now", () => {
+  assert.match(cardFor({ kind: "busy", retryAt: 5_000 }, 1_200).text, /in 4 s\./);
+  assert.match(cardFor({ kind: "lost", retryAt: 5_000 }, 6_000).text, /now…/);
+  assert.equal(cardFor(open, 0), null);
+});
