@@ -10,7 +10,6 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-
 from engines.media import AudioChunk, Coeffs, Image, Pcm
 
 Mood = Literal["idle", "listening", "thinking", "speaking"]
@@ -36,6 +35,10 @@ class Transcript:
 
 class LanguageModelError(Exception):
     """The reply broke off: the model stalled, failed, or sent garbage. The message is fit for a client to read."""
+
+
+class ReplyTruncated(LanguageModelError):
+    """The reply reached the bound on its tokens; what came before stands."""
 
 
 class LLM(Protocol):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from datetime import datetime
 
 from engines import Message
@@ -120,7 +120,7 @@ class KnowledgeChat:
 
     async def stream(
         self, messages: Sequence[Message], *, instructions: str = "", temperature: float | None = None
-    ) -> AsyncIterator[str]:
+    ) -> AsyncGenerator[str, None]:
         """The reply in word pieces. `temperature` has no meaning here: the answers are written down."""
         loop = asyncio.get_running_loop()
         start = loop.time()
