@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from engines import LanguageModelError, Message
-from engines.fake import FakeLLM, FakeTTS
+from engines.fake import FakeLLM, FakeRenderer, FakeTTS
 from engines.media import SAMPLE_RATE
 from pipeline import events as ev
 from pipeline.options import ResponseRequest, SessionOptions
@@ -266,3 +267,53 @@ async def test_over_the_websocket_heard_is_what_the_time_allows_and_the_client_m
         assert len(stage.session.conversation.messages()[-1].text.split()) == pytest.approx(20, abs=1)
         stage.session.truncate_item(item.id, 1000)
         assert len(stage.session.conversation.messages()[-1].text.split()) == 10
+
+
+async def test_a_slow_renderer_costs_pictures_and_never_sound() -> None:
+    engines = replace(fakes(), renderer=lambda: FakeRenderer(latency_s=0.1))
+    async with scene(engines) as stage:
+        stage.session.respond(ResponseRequest())
+        await stage.until_done()
+        assert stage.counts.late > 20
+        assert stage.counts.underruns == 0
+        assert {round(step, 3) for step in np.diff([at for at, _, _ in stage.sink.sounds])} == {0.02}
+
+
+async def test_a_slow_voice_is_counted_as_underruns_and_pts_goes_on() -> None:
+    # A word of 100 ms every 300 ms: after each the stream is empty.
+    async with scene(fakes(llm=FakeLLM("one two three four"), tts=FakeTTS(chunk_s=0.3))) as stage:
+        stage.session.respond(ResponseRequest())
+        await stage.until_done()
+        assert stage.counts.underruns == 3
+        assert set(np.diff([pts for _, pts, _ in stage.sink.sounds])) == {480}
+
+
+async def test_the_face_shows_the_first_samples_no_later_than_a_frame_after_them() -> None:
+    engines = replace(fakes(), renderer=lambda: FakeRenderer(latency_s=0.015))
+    async with scene(engines) as stage:
+        stage.session.respond(ResponseRequest())
+        await stage.until_done()
+        timing = stage.counts.turns[0]
+        assert timing.first_frame_out_ms is not None
+        assert timing.first_audio_out_ms is not None
+        assert 0 <= timing.first_frame_out_ms - timing.first_audio_out_ms <= 40
+
+
+async def test_two_interruptions_in_a_row_are_one() -> None:
+    async with scene() as stage:
+        stage.session.respond(ResponseRequest())
+        await asyncio.sleep(0.5)
+        stage.session.clear_output()
+        stage.session.clear_output()
+        await asyncio.sleep(0.5)
+        assert [event.status for event in stage.of(ev.ResponseDone)] == ["cancelled"]  # type: ignore[union-attr]
+
+
+async def test_a_client_that_vanishes_mid_word_leaves_nothing_behind() -> None:
+    llm = FakeLLM(" ".join(["word"] * 500), token_s=0.01)
+    async with scene(fakes(llm=llm)) as stage:
+        stage.session.respond(ResponseRequest())
+        await asyncio.sleep(1.05)
+        stage.run.cancel()
+        await asyncio.gather(stage.run, return_exceptions=True)
+        assert llm.closed == 1
