@@ -150,7 +150,11 @@ def bench_render(
     chosen = read_config(config, None, avatar__path=avatar)
     from bench.render import measure
 
-    show(measure(chosen.avatar.path, threads), as_json)
+    try:
+        figures = measure(chosen.avatar.path, threads)
+    except (ValueError, OSError) as error:
+        raise fail(str(error)) from None
+    show(figures, as_json)
 
 
 @bench.command("turn")
@@ -227,12 +231,23 @@ def doctor(config: ConfigPath = None, settings: Settings = None) -> None:
         raise typer.Exit(1)
 
 
+def missing_extra(error: BaseException | None) -> str | None:
+    """The extra that would have avoided an import's failure, at whatever depth it began."""
+    while error is not None:
+        if isinstance(error, ImportError) and error.name:
+            extra = EXTRAS.get(error.name.partition(".")[0])
+            if extra:
+                return extra
+        error = error.__cause__
+    return None
+
+
 def main() -> None:
     """The command `visavis`."""
     try:
         app()
-    except ModuleNotFoundError as error:
-        extra = EXTRAS.get((error.name or "").partition(".")[0])
+    except ImportError as error:
+        extra = missing_extra(error)
         if extra is None:
             raise
         console.print(

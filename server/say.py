@@ -14,10 +14,10 @@ from pathlib import Path
 import av
 import numpy as np
 from av.video.frame import PictureType
-
-from engines import Idle, Motion, Renderer, RemoteTTS, TTS
-from engines.media import COEFFS, FPS, SAMPLE_RATE, SAMPLES_PER_FRAME, Coeffs, Image, MotionFrame, Pcm
 from engines.motion.compose import compose
+
+from engines import TTS, Idle, Motion, RemoteTTS, Renderer
+from engines.media import COEFFS, FPS, SAMPLE_RATE, SAMPLES_PER_FRAME, Coeffs, Image, MotionFrame, Pcm
 from engines.tts import SpeechError
 from pipeline.avatar import EASE
 from pipeline.script import Script

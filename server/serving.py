@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import socket
+import sys
 from collections.abc import Callable
 
 import uvicorn
 
+from engines.tts import SpeechError
 from server.app import create_app
 from server.config import Config, is_loopback
 from server.engines import build_engines
+from server.observe import log_json
 
 SHUTDOWN_S = 5
 """Seconds that open requests get when the server stops; sessions end at once."""
@@ -33,14 +35,14 @@ def serve(config: Config, tell: Callable[[str], None]) -> None:
     Raises:
         ServingError: the address is taken, or an engine can't be loaded.
     """
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    log_json(sys.stderr)
     # Bound before the engines load: a taken port is told at once, and whoever calls early waits instead of failing.
     listener = _listen(config)
     try:
         tell("Loading voice, ears and face …")
         try:
             engines = build_engines(config)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, SpeechError) as error:
             raise ServingError(str(error)) from error
         server = uvicorn.Server(_settings(config, create_app(config, engines)))
         if config.server.insecure and not is_loopback(config.server.host):
