@@ -39,8 +39,8 @@ MAX_QUEUED = 4 * MAX_MESSAGE
 AUDIO_BACKLOG = 50
 """20 ms packets that may wait for the encoder: a second. Beyond that the machine is lost anyway, and memory is not."""
 
-PICTURE_BACKLOG = 1
-"""Pictures that may wait for the encoder: the newest one."""
+PICTURE_BACKLOG = 3
+"""Pictures that may wait for the encoder: 120 ms. Older ones nobody needs any more."""
 
 CONNECT_S = 20.0
 """An answer that nobody acts on: longer than a slow phone's checks take."""

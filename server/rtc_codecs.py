@@ -146,6 +146,7 @@ def _open_video(name: VideoCodec, size: tuple[int, int], bitrate: int) -> Any:
             "tune": "zerolatency",
             "level": "31",  # what aiortc's SDP promises
             "forced-idr": "1",
+            "sc_threshold": "0",
             "maxrate": rate,
             "bufsize": str(bitrate // 2),
         }
@@ -159,8 +160,9 @@ class BitrateControl:
     picture alone lowers it. Only an estimate below what we really send tells of congestion.
     """
 
-    HYSTERESIS = 0.25
-    """Smaller changes are not worth a keyframe."""
+    FALL = 0.75
+    RISE = 1.5
+    """Factors that a change must reach: a smaller one is not worth the keyframe that it costs. Falling is urgent."""
     HOLD_S = 2.0
     """Least time between two changes."""
     WINDOW_S = 1.0
@@ -190,14 +192,13 @@ class BitrateControl:
         if now - self._changed < self.HOLD_S or span < self.WINDOW_S:
             return
         sending = self._bytes * 8 / span
-        wanted = self.bitrate
-        if bitrate < sending:
-            wanted = max(bitrate, MIN_BITRATE)
-        elif bitrate > self.bitrate:
-            wanted = min(bitrate, self._limit)
-        if abs(wanted - self.bitrate) >= self.HYSTERESIS * self.bitrate or (
-            wanted == self._limit and wanted > self.bitrate
-        ):
-            self.bitrate = wanted
-            self._changed = now
+        if bitrate < sending and bitrate <= self.FALL * self.bitrate:
+            self._change(max(bitrate, MIN_BITRATE), now)
+        elif bitrate >= min(self.RISE * self.bitrate, self._limit):
+            self._change(min(bitrate, self._limit), now)
         self._counted_from, self._bytes = now, 0
+
+    def _change(self, bitrate: int, now: float) -> None:
+        if bitrate != self.bitrate:
+            self.bitrate = bitrate
+            self._changed = now
