@@ -18,6 +18,7 @@ from aiortc.mediastreams import MediaStreamError
 from bench.arrivals import Arrivals
 from bench.measure import Picture, Sound, cells_of
 from bench.microphone import Microphone
+from server.media_patches import allow_loopback
 
 PATIENCE_S = 30
 """Seconds until an expected event counts as never coming: longer than the server's own patience with its model."""
@@ -159,6 +160,7 @@ async def call(url: str, key: str | None) -> AsyncIterator[User]:
     connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     user = User(connection)
     try:
+        allow_loopback(connection)
         await connection.setLocalDescription(await connection.createOffer())
         offer = connection.localDescription.sdp
         answer = await asyncio.to_thread(fetch, f"{url}/v1/realtime/calls", key, offer)
