@@ -7,12 +7,15 @@ const MAX_LINES = 200;
 const REMEMBERED_LINES = 20;
 
 /** @typedef {"user" | "assistant"} Speaker */
+/** @typedef {{speaker: Speaker, root: HTMLElement, words: HTMLElement, final: boolean}} Line */
+
+const NAMES = { user: "You: ", assistant: "She: " };
 
 export class Captions {
-  /** @param {HTMLOListElement} list */
-  constructor(list) {
-    this.list = list;
-    /** @type {Map<string, HTMLLIElement>} */
+  /** @param {HTMLElement} log */
+  constructor(log) {
+    this.log = log;
+    /** @type {Map<string, Line>} */
     this.lines = new Map();
   }
 
@@ -22,8 +25,8 @@ export class Captions {
    */
   extend(speaker, id, delta) {
     const line = this.lines.get(id) ?? this.begin(speaker, id);
-    if (line.dataset.final) return;
-    line.append(delta);
+    if (line.final) return;
+    line.words.append(delta);
     this.follow();
   }
 
@@ -37,16 +40,16 @@ export class Captions {
       return;
     }
     const line = this.lines.get(id) ?? this.begin(speaker, id);
-    line.textContent = text;
-    line.dataset.final = "true";
-    line.classList.toggle("interrupted", interrupted);
+    line.words.textContent = text;
+    line.final = true;
+    line.root.classList.toggle("interrupted", interrupted);
     this.settle();
     this.follow();
   }
 
   /** @param {string} id */
   drop(id) {
-    this.lines.get(id)?.remove();
+    this.lines.get(id)?.root.remove();
     this.lines.delete(id);
     this.settle();
   }
@@ -54,9 +57,9 @@ export class Captions {
   /** @returns {{speaker: Speaker, text: string}[]} What was said of late, oldest first. */
   history() {
     return [...this.lines.values()]
-      .filter((line) => line.dataset.final)
+      .filter((line) => line.final)
       .slice(-REMEMBERED_LINES)
-      .map((line) => ({ speaker: speakerOf(line), text: line.textContent ?? "" }));
+      .map(({ speaker, words }) => ({ speaker, text: words.textContent ?? "" }));
   }
 
   /** Takes every line away. @returns {string[]} Their items' ids. */
@@ -68,18 +71,25 @@ export class Captions {
 
   /** Closes what a lost connection left in progress. */
   abandon() {
-    for (const [id, line] of this.lines) {
-      if (!line.dataset.final) this.finish(speakerOf(line), id, line.textContent ?? "", true);
+    for (const [id, { speaker, words, final }] of this.lines) {
+      if (!final) this.finish(speaker, id, words.textContent ?? "", true);
     }
   }
 
   /** @param {Speaker} speaker @param {string} id */
   begin(speaker, id) {
-    const line = document.createElement("li");
-    line.className = speaker;
-    line.dir = "auto";
-    this.list.setAttribute("aria-busy", "true");
-    this.list.append(line);
+    const root = document.createElement("p");
+    root.className = speaker;
+    const name = document.createElement("span");
+    name.className = "name";
+    name.textContent = NAMES[speaker];
+    const words = document.createElement("span");
+    words.className = "words";
+    words.dir = "auto";
+    root.append(name, words);
+    this.log.setAttribute("aria-busy", "true");
+    this.log.append(root);
+    const line = { speaker, root, words, final: false };
     this.lines.set(id, line);
     const [oldest] = this.lines.keys();
     if (this.lines.size > MAX_LINES && oldest !== undefined) this.drop(oldest);
@@ -88,16 +98,11 @@ export class Captions {
 
   /** A screen reader waits while a line is in progress, and reads it whole. */
   settle() {
-    const busy = [...this.lines.values()].some((line) => !line.dataset.final);
-    this.list.setAttribute("aria-busy", String(busy));
+    const busy = [...this.lines.values()].some((line) => !line.final);
+    this.log.setAttribute("aria-busy", String(busy));
   }
 
   follow() {
-    this.list.scrollTop = this.list.scrollHeight;
+    this.log.scrollTop = this.log.scrollHeight;
   }
-}
-
-/** @param {HTMLLIElement} line @returns {Speaker} */
-function speakerOf(line) {
-  return line.classList.contains("user") ? "user" : "assistant";
 }

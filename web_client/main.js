@@ -72,7 +72,7 @@ const latency = new LatencyPanel({
 });
 const conversation = new Conversation({
   send: (event) => link.call?.send(event) ?? false,
-  captions: new Captions(byId("captions", HTMLOListElement)),
+  captions: new Captions(byId("captions", HTMLElement)),
   latency,
   onChange: () => show(),
   onProblem: (message) => tell(message),
@@ -85,9 +85,7 @@ function show() {
   page.dataset.mic = microphone.track === null ? "off" : microphone.live ? "live" : "muted";
   byId("status", HTMLElement).textContent = words;
   announce(link.state.kind === "open" ? "Connected" : words);
-  const word = microphone.live ? "Mute the microphone" : "Turn the microphone on";
-  byId("microphone-word", HTMLElement).textContent = word;
-  microphoneButton.title = `${word} (M)`;
+  microphoneButton.title = `${microphone.live ? "Mute" : "Turn on"} the microphone (M)`;
   microphoneButton.setAttribute("aria-pressed", String(microphone.live));
   startButton.hidden = started || link.state.kind !== "open";
   const writing = text.value.trim() !== "";

@@ -1,0 +1,202 @@
+"""The page in Chromium, talking with the real server: seen, typed to, spoken to, interrupted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from bench.serverproc import free_port
+from tests.e2e.browser import ServerProcess, chromium, kill_group, lone_chromium, spoken, until
+
+pytestmark = pytest.mark.e2e
+
+CONNECT_MS = 20_000
+"""For a call to be set up and her first picture to arrive, on a machine that does other things."""
+
+ANSWER_MS = 15_000
+
+LONG_QUESTION = "Please tell me everything about yourself, as long as you can."
+
+SEVERAL_WORDS = re.compile(r"\w+ \w+")
+
+MOUTH_MOTION = """
+async (seconds) => {
+  const video = document.getElementById("face");
+  const context = new OffscreenCanvas(112, 64).getContext("2d", { willReadFrequently: true });
+  let before = null;
+  const changes = [];
+  const end = performance.now() + 1000 * seconds;
+  while (performance.now() < end) {
+    await new Promise((resolve) => video.requestVideoFrameCallback(resolve));
+    context.drawImage(video, 200, 256, 112, 64, 0, 0, 112, 64);
+    const now = context.getImageData(0, 0, 112, 64).data;
+    if (before) changes.push(now.reduce((sum, value, i) => sum + Math.abs(value - before[i]), 0) / now.length);
+    before = now;
+  }
+  return changes.reduce((sum, value) => sum + value, 0) / changes.length;
+}
+"""
+"""Mean change from picture to picture around her lips, in grey levels."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("page")
+
+
+@pytest.fixture(scope="module")
+def questions(folder: Path) -> list[str]:
+    """What the microphone hears: a question, her time to answer, a second one."""
+    return spoken(folder / "microphone.wav", 2.5, (9.0, 30.0))
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path) -> Iterator[ServerProcess]:
+    process = ServerProcess(free_port(), folder / "server.log", VISAVIS_SERVER_MAX_SESSIONS="1")
+    try:
+        process.start()
+        yield process
+    finally:
+        process.kill()
+
+
+@pytest.fixture(scope="module")
+def browser(folder: Path, questions: list[str]) -> Iterator[Browser]:
+    assert questions
+    with chromium(folder / "microphone.wav") as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser, server: ServerProcess) -> Iterator[Page]:
+    """The page of somebody who has not allowed the microphone; nothing may go wrong on its console."""
+    yield from visit(browser, server.url)
+
+
+@pytest.fixture
+def heard_page(browser: Browser, server: ServerProcess) -> Iterator[Page]:
+    """The page of somebody who has allowed the microphone before."""
+    yield from visit(browser, server.url, permissions=["microphone"])
+
+
+def visit(browser: Browser, url: str, permissions: list[str] | None = None) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, permissions=permissions)
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.goto(url)
+    expect(page.locator("body[data-face=shown]")).to_be_visible(timeout=CONNECT_MS)
+    yield page
+    context.close()
+    assert not wrong
+
+
+def ask(page: Page, text: str) -> None:
+    page.get_by_label("Your message").fill(text)
+    page.keyboard.press("Enter")
+
+
+def in_state(page: Page, state: str, timeout: float = ANSWER_MS) -> None:
+    page.wait_for_selector(f"body[data-state={state}]", timeout=timeout)
+
+
+def test_she_appears_and_moves(page: Page) -> None:
+    in_state(page, "ready")
+    face = page.locator("#face")
+    assert face.evaluate("video => [video.videoWidth, video.videoHeight]") == [512, 512]
+    before = face.evaluate("video => video.getVideoPlaybackQuality().totalVideoFrames")
+    page.wait_for_timeout(2000)
+    assert face.evaluate("video => video.getVideoPlaybackQuality().totalVideoFrames") - before >= 15
+    expect(page.get_by_text("You are talking with an AI-generated person.")).to_be_visible()
+
+
+def test_a_typed_question_is_answered_in_words_and_lips(page: Page) -> None:
+    still = page.evaluate(MOUTH_MOTION, 1.5)
+    ask(page, LONG_QUESTION)
+    in_state(page, "speaking")
+    moving = page.evaluate(MOUTH_MOTION, 2)
+    assert moving > 1.5 * still
+    lines = page.locator("#captions p")
+    expect(lines.nth(0)).to_have_text(f"You: {LONG_QUESTION}")
+    expect(lines.nth(1)).to_have_text(SEVERAL_WORDS)
+    assert not page.locator("#face").evaluate("video => video.muted")
+
+    page.keyboard.press("Escape")
+    expect(lines.nth(1)).to_have_class("assistant interrupted", timeout=2000)
+    in_state(page, "ready")
+    heard = lines.nth(1).inner_text()
+
+    ask(page, "Who are you?")
+    expect(lines.nth(3)).to_have_text(SEVERAL_WORDS, timeout=ANSWER_MS)
+    assert lines.nth(1).inner_text() == heard
+
+
+def test_the_latency_panel_shows_the_turn(page: Page) -> None:
+    ask(page, "Who are you?")
+    in_state(page, "speaking")
+    page.locator("#text").blur()
+    page.keyboard.press("l")
+    panel = page.get_by_role("complementary", name="Response times")
+    for step in ("First token", "First phrase", "First audio", "Audio heard", "Face sent", "Face shown"):
+        expect(panel.get_by_text(step, exact=True)).to_be_visible()
+    total = int(panel.locator(".total").inner_text().removesuffix(" ms"))
+    assert 0 < total < ANSWER_MS
+    page.keyboard.press("l")
+    expect(panel).to_be_hidden()
+
+
+def test_markup_stays_text(page: Page) -> None:
+    probe = '<img src="x" onerror="window.hacked = true"><b>مرحبا</b>'
+    ask(page, probe)
+    expect(page.locator("#captions .words").nth(0)).to_have_text(probe)
+    expect(page.locator("#captions .assistant")).to_be_visible(timeout=ANSWER_MS)
+    assert page.locator("#captions :not(p, span)").count() == 0
+    assert page.evaluate("window.hacked") is None
+
+
+def test_a_blocked_microphone_is_said_plainly(page: Page) -> None:
+    page.get_by_role("button", name="Start talking").click()
+    expect(page.get_by_role("alert")).to_contain_text("The microphone is blocked")
+    ask(page, "Hello")
+    expect(page.locator("#captions .assistant")).to_be_visible(timeout=ANSWER_MS)
+
+
+def test_spoken_questions_are_heard_and_answered(heard_page: Page, questions: list[str]) -> None:
+    user = heard_page.locator("#captions .user .words")
+    expect(user.nth(0)).to_have_text(questions[0].rstrip("?"), ignore_case=True, timeout=ANSWER_MS)
+    in_state(heard_page, "speaking")
+    expect(heard_page.locator("#captions .assistant")).to_be_visible()
+    expect(user.nth(1)).to_have_text(questions[1].rstrip("?"), ignore_case=True, timeout=20_000)
+    in_state(heard_page, "speaking")
+
+
+def test_the_second_caller_waits_and_gets_the_freed_place(browser: Browser, server: ServerProcess) -> None:
+    first, second = browser.new_context(), browser.new_context()
+    page = first.new_page()
+    page.goto(server.url)
+    in_state(page, "ready", CONNECT_MS)
+    waiting = second.new_page()
+    waiting.goto(server.url)
+    in_state(waiting, "busy")
+    expect(waiting.get_by_role("heading")).to_have_text("She is talking with someone else")
+    page.close()
+    until(lambda: server.sessions() == 0, 3)
+    in_state(waiting, "ready", CONNECT_MS)
+    first.close()
+    second.close()
+
+
+def test_a_killed_browser_loses_its_place(browser: Browser, server: ServerProcess, folder: Path) -> None:
+    with lone_chromium(server.url, folder / "profile") as killed:
+        until(lambda: server.sessions() == 1, CONNECT_MS / 1000)
+        kill_group(killed)
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(server.url)
+    in_state(page, "ready", CONNECT_MS)
+    context.close()
