@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from datetime import datetime
 
 from engines import Message
@@ -23,7 +23,7 @@ from engines.knowledge_file import (
     parse_knowledge,
     plain,
 )
-from engines.knowledge_search import Index, Match, terms
+from engines.knowledge_search import Index, Match
 from engines.knowledge_talk import (
     ASKED,
     BUILT_IN,
@@ -39,6 +39,7 @@ from engines.knowledge_talk import (
     greeting,
     name_in,
 )
+from engines.knowledge_words import content, terms
 
 __all__ = [
     "DEFAULT_KNOWLEDGE",
@@ -51,9 +52,9 @@ __all__ = [
     "recogniser_phrases",
 ]
 
-SURE = 0.58
+SURE = 0.52
 """Confidence from which a match is answered: it parts the paraphrases of the tests from their off-topic questions."""
-UNSURE = 0.45
+UNSURE = 0.4
 """From here on she asks whether this was meant."""
 SURE_BUILT_IN = 0.8
 """The clock and the manners are asked for in few words, nearly verbatim."""
@@ -143,9 +144,9 @@ class KnowledgeChat:
         if begun:
             return "I'm still here. What else would you like to know?"
         ordered = re.match(r"\s*(?:please )?say (.{1,60})", instructions, re.IGNORECASE)
-        found = self._index.search(terms(ordered[1])) if ordered else None
+        found = self._index.search(self._index.read(ordered[1])) if ordered else None
         if found is None or found.confidence < SURE:
-            found = self._index.search(terms("hello"))
+            found = self._index.search(self._index.read("hello"))
         if found and found.confidence >= SURE:
             return self._variant(found.entry.answers, found.entry, ())
         return greeting(self._now())
@@ -187,27 +188,30 @@ class KnowledgeChat:
 
     def _match(self, text: str, before: Sequence[Message]) -> Match | None:
         """The entry that a question means, on its own or in the light of what was talked about."""
-        heard = terms(text)
         words = self._index.read(text)
         own = self._index.search(words)
         built_in = self._built_in.search(self._built_in.read(text))
         if built_in and built_in.confidence >= SURE_BUILT_IN and (not own or built_in.confidence > own.confidence):
             return built_in
         sure = own is not None and own.confidence >= SURE
-        if not sure or _POINTING.intersection(heard) or _LEADS.match(text):
+        if not sure or _POINTING.intersection(terms(text)) or _LEADS.match(text):
             followed = self._follow(words, before)
             if followed and (own is None or not sure or followed.entry is not own.entry):
                 return followed
-        return own if sure else self._index.search_answers(words)
+        if sure:
+            return own
+        spoken_of = self._index.search_answers(words)
+        return Match(spoken_of, SURE, 1.0) if spoken_of else None
 
-    def _follow(self, words: list[str], before: Sequence[Message]) -> Match | None:
+    def _follow(self, words: Mapping[str, float], before: Sequence[Message]) -> Match | None:
         topic = self._topic(before)
-        if topic is None or not self._index.content(words):
+        if topic is None or not content(words):
             return None
         question = next((m.text for m in reversed(before) if m.role == "user"), "")
-        context = dict.fromkeys(self._index.content(self._index.read(question)), QUESTION_SHARE)
+        context = dict.fromkeys(content(self._index.read(question)), QUESTION_SHARE)
         context |= dict.fromkeys(self._index.topic(topic), TOPIC_SHARE)
-        found = self._index.search([word for word in words if word not in _POINTING], context)
+        own = {word: share for word, share in words.items() if word not in _POINTING}
+        found = self._index.search(own, context)
         if found and found.confidence >= SURE_IN_CONTEXT and found.covered >= COVERED_IN_CONTEXT:
             return found
         return None
