@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
 from bench.browser import watch_speech
-from bench.measure import av_offsets_ms, first_moving, first_voiced, last_voiced, mouth_of, percentile, stillness
+from bench.measure import av_offsets_ms, first_moving, last_voiced, mouth_of, percentile, stillness
 from bench.serverproc import running_server
 from bench.speech import Utterance, utterances
 from bench.user import BenchError, User, call
@@ -37,7 +37,10 @@ LISTEN_S = 1.2
 """Seconds of her speech before a turn is interrupted: past the first phrase's start, before a short reply's end."""
 
 SETTLE_S = 1.0
-"""Seconds after an interruption: her face must be idle again, and the last packets here."""
+"""Seconds of silence between turns: her face must be idle again, and the last packets here."""
+
+STOP_S = 5
+"""Seconds after which an interruption has plainly not worked."""
 
 VISUAL_LEAD_S = 0.12
 """How far lips may run ahead of the voice (coarticulation; `act` looks ahead this far)."""
@@ -181,14 +184,19 @@ async def _listen(user: User, face: Face, since: float) -> Answer:
 
 async def _interrupt(user: User) -> float:
     """Stop her as the protocol's own clients do, while she is audible; the loop time of the request."""
-    now = asyncio.get_running_loop().time()
+    loop = asyncio.get_running_loop()
+    now = loop.time()
     await user.sound_where(lambda sound: sound.voiced and sound.arrived >= now)
     interrupted = user.send(type="response.cancel")
     user.send(type="output_audio_buffer.clear")
     await user.event("response.done")
-    await asyncio.sleep(SETTLE_S)
-    if first_voiced(user.sounds, interrupted + SETTLE_S / 2):
-        raise BenchError("she did not stop when interrupted")
+    quiet_since = interrupted
+    while (left := quiet_since + SETTLE_S - loop.time()) > 0:
+        await asyncio.sleep(left)
+        last = last_voiced(user.sounds, quiet_since)
+        quiet_since = last.arrived if last else quiet_since
+        if quiet_since > interrupted + STOP_S:
+            raise BenchError(f"she still spoke {STOP_S} s after she was interrupted")
     return interrupted
 
 
