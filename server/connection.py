@@ -139,8 +139,11 @@ class Conversation:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.session.run())
-                for work in (self._receive(), self._microphone.run(), self._watch(call), *transport):
+                for work in (self._receive(), self._microphone.run(), *transport):
                     tasks.create_task(work)
+                # In the body, not as one more task: a group that is cancelled while it only waits for its tasks
+                # leaves this task's count of cancellations raised (Python 3.11 and 3.12).
+                await self._watch(call)
         except* HungUp as ends:
             reason = str(ends.exceptions[0])
         except* Exception as failures:

@@ -1,0 +1,125 @@
+"""One connection from its first event to its end, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from engines.fake import FakeLLM
+from server.calls import Call, CallTable
+from server.config import Config
+from server.config_keys import Server
+from server.connection import Conversation, HungUp, Service
+from server.observe import Metrics
+from tests.unit.stage import Sink, fakes
+
+pytestmark = [pytest.mark.unit, pytest.mark.usefixtures("inline_workers")]
+
+
+def conversation(
+    *, llm: FakeLLM | None = None, media: Sink | None = None, **server: Any
+) -> tuple[Conversation, Call, list[str]]:
+    config = Config(server=Server(**server))
+    loop = asyncio.get_running_loop()
+    table = CallTable(1, 3.0, loop.time)
+    call = table.reserve(None, lambda reason: None)
+    call.last_packet = loop.time
+    sent: list[str] = []
+    service = Service(config, fakes(llm=llm), Metrics(lambda: len(table)))
+    return Conversation(service, [], sent.append, media), call, sent
+
+
+async def at(seconds: float, *messages: dict[str, Any], to: Conversation) -> None:
+    await asyncio.sleep(seconds)
+    for message in messages:
+        await to.inbox.put(json.dumps(message))
+
+
+def hello() -> list[dict[str, Any]]:
+    content = [{"type": "input_text", "text": "Hello"}]
+    item = {"type": "message", "role": "user", "content": content}
+    return [{"type": "conversation.item.create", "item": item}, {"type": "response.create"}]
+
+
+async def test_a_session_has_its_longest_time() -> None:
+    talk, call, _ = conversation(max_session_s=30)
+    assert "30 s" in await talk.run(call)
+    assert asyncio.get_running_loop().time() == pytest.approx(30, abs=1)
+
+
+async def test_silence_ends_a_session_and_a_turn_keeps_it() -> None:
+    talk, call, sent = conversation(idle_timeout_s=10)
+
+    async def visitor() -> None:
+        await at(8, *hello(), to=talk)
+        await asyncio.Event().wait()
+
+    assert "10 s" in await talk.run(call, visitor())
+    ended = asyncio.get_running_loop().time()
+    # Three sentences last about eight seconds in the fake voice; ten more pass in silence.
+    assert 18.5 < ended < 30
+    assert any('"response.done"' in text for text in sent)
+
+
+async def test_an_open_microphone_alone_is_no_sign_of_life() -> None:
+    talk, call, _ = conversation(idle_timeout_s=10)
+
+    async def visitor() -> None:
+        while True:
+            await at(0.2, {"type": "input_audio_buffer.append", "audio": ""}, to=talk)
+
+    assert "10 s" in await talk.run(call, visitor())
+    assert asyncio.get_running_loop().time() == pytest.approx(10, abs=1)
+
+
+async def test_a_client_that_vanishes_is_hung_up_after_ten_seconds() -> None:
+    talk, call, _ = conversation()
+    call.last_packet = lambda: 2.0
+    assert await talk.run(call) == "the client has gone silent"
+    assert asyncio.get_running_loop().time() == pytest.approx(12, abs=1)
+
+
+async def test_hanging_up_mid_word_leaves_no_task_behind() -> None:
+    llm = FakeLLM("word " * 500, token_s=0.05)
+    talk, call, sent = conversation(llm=llm, media=Sink(video=False))
+
+    async def visitor() -> None:
+        await at(1, *hello(), to=talk)
+        await asyncio.sleep(4)
+        raise HungUp("closed")
+
+    assert await talk.run(call, visitor()) == "closed"
+    assert any('"response.output_audio_transcript.delta"' in text for text in sent)
+    assert llm.closed == 1
+    await asyncio.sleep(0.1)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_a_failure_ends_this_session_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    talk, call, _ = conversation()
+
+    async def broken() -> None:
+        raise OSError("the cable is out")
+
+    assert await talk.run(call, broken()) == "the session failed"
+    assert "the cable is out" in caplog.text
+
+
+async def test_cancelling_reaches_everything_below() -> None:
+    talk, call, _ = conversation()
+    running = asyncio.create_task(talk.run(call))
+    await at(1, *hello(), to=talk)
+    await asyncio.sleep(1)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    await asyncio.sleep(0.1)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_the_session_begins_with_session_created() -> None:
+    _, _, sent = conversation()
+    assert json.loads(sent[0])["type"] == "session.created"
