@@ -107,7 +107,7 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     if not path.is_file():
         raise ValueError(f"{path} is missing: give the folder that holds capture.npz, frames and masks")
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             data = {key: stored[key] for key in stored.files}
     except (OSError, ValueError, BadZipFile) as error:
         raise ValueError(f"{path} can't be read ({error}): copy the capture again") from error

@@ -119,6 +119,8 @@ class Fit:
         self.model = PortraitField(capture.camera).to(device)
         with torch.no_grad():
             self.model.plate.copy_(self.frames.plate)
+        # Elsewhere the plate is known, and the field has to be clear: free, it would take up the field's errors.
+        self.model.plate.register_hook(lambda gradient: gradient * self.frames.hidden)
         self.adam = optimiser(self.model)
         self.rays = torch.from_numpy(ray_directions(capture.camera, FIELD_STEP)).to(device)
         self.at = Progressed()

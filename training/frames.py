@@ -17,6 +17,7 @@ from .capture import Capture, box, eye_boxes, mouth_box
 
 HEAD_WEIGHT, DETAIL_WEIGHT = 2.0, 3.0  # on top of 1: head, and mouth and eyes
 FACE_ROWS, FACE_COLS = 128, 112  # rays of a face step: 256 x 224 px, half of a whole frame's cost
+SEEN = 0.5  # of the frames: where the plate lies open in more, their mean is the plate
 NECK = 12.0  # px under the chin: from there on skin may belong to the plate, so alpha is left free
 
 
@@ -32,13 +33,14 @@ class Frames:
     origin: Tensor  # [n, 1, 1, 3]
     left: list[int]  # n: the windows' first columns
     face: list[tuple[int, int]]  # n: first row and column of the face step's rays
-    plate: Tensor  # [3, SIZE, SIZE]
+    plate: Tensor  # [3, SIZE, SIZE], 0..1
+    hidden: Tensor  # [SIZE, SIZE], 1 where the head mostly covers the plate, so that it has to be learned
 
 
 def _solid(mask: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Head 1, not head 0, undecided 2: single hairs, their surroundings, and the neck, which moves with both."""
     head = torch.from_numpy((mask >= 2).astype(np.float32))[None, None]
-    grown = F.max_pool2d(head, 7, 1, 3)[0, 0].numpy()
+    grown = F.max_pool2d(head, 11, 1, 5)[0, 0].numpy()
     shrunk = -F.max_pool2d(-head, 7, 1, 3)[0, 0].numpy()
     solid = np.where(shrunk > 0, 1, np.where(grown > 0, 2, 0)).astype(np.uint8)
     chin = landmarks[8, 1] + NECK
@@ -67,6 +69,7 @@ def read_frames(capture: Capture, device: str) -> Frames:
         picture, landmarks = capture.frame(index), capture.landmarks[index]
         solid = _solid(capture.mask(index), landmarks)
         free = (solid == 0)[..., None]
+        free[TOP + WINDOW_H :] = True
         total += picture * free
         count += free
         pictures.append(picture[window].transpose(2, 0, 1))
@@ -92,4 +95,5 @@ def read_frames(capture: Capture, device: str) -> Frames:
         [at.left for at in placed],
         faces,
         torch.from_numpy(plate.transpose(2, 0, 1).copy()).to(device),
+        torch.from_numpy((count[..., 0] < SEEN * len(indices)).astype(np.float32)).to(device),
     )

@@ -219,12 +219,9 @@ def build(model: PortraitField) -> onnx.ModelProto:
     """The whole graph of a trained field, checked."""
     g = Builder()
     x = _features(g, model)
-    x = g.op(
-        "Relu", [g.conv(x, "entry", *(model.get_parameter(f"entry.{p}") for p in ("weight", "bias")))], "entry_relu"
-    )
+    x = g.op("Relu", [g.conv(x, "entry", *_layer(model, "entry"))], "entry_relu")
     for k in range(BODY):
-        weight, bias = model.get_parameter(f"body.{k}.weight"), model.get_parameter(f"body.{k}.bias")
-        grown = g.op("Relu", [g.conv(x, f"body{k}", weight, bias)], f"body{k}_relu")
+        grown = g.op("Relu", [g.conv(x, f"body{k}", *_layer(model, f"body.{k}"))], f"body{k}_relu")
         x = g.op("Add", [x, grown], f"body{k}_sum")
     _plates(g, model)
     _yuv(g, model, x)

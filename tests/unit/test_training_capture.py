@@ -1,0 +1,77 @@
+"""What a capture folder must be, and what is said when it is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from training.capture import box, load
+
+pytestmark = pytest.mark.unit
+
+
+def write(folder: Path, frames: int = 2, **changed: NDArray[np.generic] | None) -> Path:
+    """Writes a ``capture.npz`` of ``frames`` frames; a change to None leaves the array out."""
+    arrays: dict[str, NDArray[np.generic] | None] = {
+        "arkit": np.zeros((frames, 52), np.float32),
+        "arkit_names": np.array([f"shape{k}" for k in range(52)]),
+        "split": np.array(["train"] * frames),
+        "angles": np.full((frames, 3), 90, np.float32),
+        "translation": np.ones((frames, 3), np.float32),
+        "landmarks": np.zeros((frames, 68, 2), np.float32),
+        "pivot": np.zeros(3, np.float32),
+        "focal_px": np.float64(1200),  # type: ignore[dict-item]
+        "cx": np.float64(256),  # type: ignore[dict-item]
+        "cy": np.float64(256),  # type: ignore[dict-item]
+        "camera": np.float32([0, 0, 100]),
+    }
+    arrays |= changed
+    kept = {key: value for key, value in arrays.items() if value is not None}
+    np.savez(folder / "capture.npz", **kept)  # type: ignore[arg-type]
+    return folder
+
+
+def test_angles_become_radians_after_the_blendshapes(tmp_path: Path) -> None:
+    capture = load(write(tmp_path))
+    np.testing.assert_allclose(capture.coeffs[0, 52:], [np.pi / 2] * 3 + [1, 1, 1], rtol=1e-6)
+    assert capture.camera.position == (0, 0, 100)
+    assert list(capture.indices("train")) == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"angles": None}, "lacks angles: write the capture again"),
+        ({"arkit": np.zeros((2, 51), np.float32)}, r"arkit is \(2, 51\), write it as \(2, 52\)"),
+        ({"arkit": np.full((2, 52), np.nan, np.float32)}, "arkit is not finite everywhere, leave those frames out"),
+        ({"arkit": np.zeros((0, 52), np.float32)}, "no frames: capture some first"),
+    ],
+)
+def test_a_broken_capture_says_what_to_do(tmp_path: Path, changed: dict[str, NDArray[np.generic]], said: str) -> None:
+    write(tmp_path, **changed)
+    with pytest.raises(ValueError, match=said):
+        load(tmp_path)
+
+
+def test_a_missing_folder_says_what_to_give(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"give the folder that holds capture\.npz"):
+        load(tmp_path / "nowhere")
+
+
+def test_junk_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "capture.npz").write_bytes(b"PK\x03\x04 junk")
+    with pytest.raises(ValueError, match="can't be read"):
+        load(tmp_path)
+
+
+def test_a_missing_frame_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"00001\.jpg is missing"):
+        load(write(tmp_path)).frame(1)
+
+
+def test_a_box_grows_on_every_side_and_stays_in_the_picture() -> None:
+    assert box(np.float32([[10, 20], [20, 60]]), 0.5) == (5, 0, 25, 80)
+    assert box(np.float32([[500, 20], [511, 60]]), 0.5) == (494, 0, 512, 80)
