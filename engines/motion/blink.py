@@ -1,0 +1,70 @@
+"""Blinks as people blink."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engines import Mood
+from engines.media import ARKIT_NAMES, FPS, Coeffs
+
+PER_MINUTE: dict[Mood, float] = {"idle": 17.0, "listening": 17.0, "thinking": 14.0, "speaking": 26.0}
+"""Bentivoglio et al. 1997, "Analysis of blink rate patterns in normal subjects": 17 at rest, 26 in conversation."""
+
+_SPREAD = 0.55
+"""Of the logarithm of the interval: intervals are log-normal (ibid.)."""
+_SHORTEST = 0.6
+"""Seconds between blinks at least."""
+
+_CLOSING, _OPENING = 0.08, 0.15
+"""Seconds: lids fall about twice as fast as they rise (Evinger et al. 1991; Trutoiu et al. 2011)."""
+_WITH_GAZE = np.radians(7.0)
+"""Gaze shifts larger than this come with a blink (Evinger et al. 1994), here one in four."""
+_LID_FOLLOWS = 0.35
+"""The upper lid comes down with the eye: `eyeBlink` for each unit of `eyeLookDown`."""
+
+_LIDS = tuple(ARKIT_NAMES.index(name) for name in ("eyeBlinkLeft", "eyeBlinkRight"))
+_DOWN = ARKIT_NAMES.index("eyeLookDownLeft")
+_OPEN_WIDE = tuple(
+    ARKIT_NAMES.index(name) for name in ("eyeWideLeft", "eyeWideRight", "eyeSquintLeft", "eyeSquintRight")
+)
+
+
+class Blinks:
+    """Writes the lids of one body."""
+
+    def __init__(self, random: np.random.Generator) -> None:
+        self._random = random
+        self._due = 1.0
+        """Of an interval that is 1 long on average, so that a change of mood changes the pace at once."""
+        self._since = 10.0
+        self._depth = 1.0
+        self._draw()
+
+    def next(self, coeffs: Coeffs, mood: Mood, gaze_shift: float) -> None:
+        """One frame: add the lids to `coeffs`, whose eyes already look somewhere."""
+        self._since += 1 / FPS
+        self._due -= PER_MINUTE[mood] / 60 / FPS
+        startled = gaze_shift > _WITH_GAZE and self._random.random() < 0.25
+        if (self._due <= 0 or startled) and self._since > _SHORTEST:
+            # Between two frames: pictures don't all catch the same phases of a blink.
+            self._since = self._random.uniform(0.0, 1 / FPS)
+            self._depth = self._random.uniform(0.88, 1.0)
+            self._draw()
+        closed = self._depth * _lid(self._since)
+        resting = _LID_FOLLOWS * float(coeffs[_DOWN])
+        for lid in _LIDS:
+            coeffs[lid] = closed + (1 - closed) * resting
+        for channel in _OPEN_WIDE:
+            coeffs[channel] *= 1 - closed
+
+    def _draw(self) -> None:
+        self._due = self._random.lognormal(-(_SPREAD**2) / 2, _SPREAD)
+
+
+def _lid(since: float) -> float:
+    """How far closed, 0..1, `since` seconds into a blink."""
+    if since < _CLOSING:
+        return float(np.sin(0.5 * np.pi * since / _CLOSING))
+    if since < _CLOSING + _OPENING:
+        return float(0.5 + 0.5 * np.cos(np.pi * (since - _CLOSING) / _OPENING))
+    return 0.0
