@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
 from typing import Any
 
 import av
@@ -14,7 +15,13 @@ from aiortc.mediastreams import MediaStreamError
 from numpy.typing import NDArray
 
 from engines.media import SAMPLE_RATE
-from server.rtc_codecs import MEDIA_CLOCK, Encoded
+from server.rtc_codecs import Encoded
+
+OPUS_CLOCK_RATE = 48_000
+"""RTP ticks a second of Opus, whatever it encodes (RFC 7587, 4.1)."""
+
+VIDEO_CLOCK_RATE = 90_000
+"""RTP ticks a second of VP8 and H.264 (RFC 7741, 4.1; RFC 6184, 8.2.1)."""
 
 AnyArray = NDArray[Any]
 Item = tuple[AnyArray, int]
@@ -84,6 +91,9 @@ class EncodedTrack(MediaStreamTrack):
         """
         super().__init__()
         self.kind = kind
+        # Packets leave in the codec's own RTP clock, which saves aiortc's sender the arithmetic of fractions.
+        self._rtp_rate = OPUS_CLOCK_RATE if kind == "audio" else VIDEO_CLOCK_RATE
+        self._rtp_clock = Fraction(1, self._rtp_rate)
         self._encode = encode
         self._clock = clock
         self._queue = _Released(backlog)
@@ -101,7 +111,7 @@ class EncodedTrack(MediaStreamTrack):
         return None if self._last_pts is None else self._clock.ntp(self._last_pts)
 
     def release(self, item: AnyArray, pts: int) -> None:
-        """Let one item leave; `pts` in ticks of `MEDIA_CLOCK`. Never waits.
+        """Let one item leave; `pts` in samples at `SAMPLE_RATE`. Never waits.
 
         Before the connection stands there is nobody to receive: a backlog would be delay for the rest of the call.
         """
@@ -119,8 +129,8 @@ class EncodedTrack(MediaStreamTrack):
             if encoded is not None:
                 self._last_pts = encoded.pts
                 packet: av.Packet[Any] = av.Packet(encoded.data)
-                packet.pts = encoded.pts
-                packet.time_base = MEDIA_CLOCK
+                packet.pts = encoded.pts * self._rtp_rate // SAMPLE_RATE
+                packet.time_base = self._rtp_clock
                 return packet
 
     def stop(self) -> None:

@@ -63,30 +63,20 @@ class Client:
         await self.connection.close()
 
 
-class Recorder:
-    """What a session would do with the microphone and the messages."""
-
-    def __init__(self) -> None:
-        self.pcm: list[np.ndarray] = []
-        self.messages: list[str | bytes] = []
-
-    @property
-    def samples(self) -> np.ndarray:
-        return np.concatenate(self.pcm) if self.pcm else np.empty(0, np.int16)
+def ignore(_: object) -> None:
+    """What a session that listens to nothing does with the microphone and the messages."""
 
 
 @asynccontextmanager
 async def call(
-    client: Client, settings: MediaSettings | None = None, recorder: Recorder | None = None
+    client: Client,
+    settings: MediaSettings | None = None,
+    *,
+    on_pcm: Callable[[np.ndarray], None] = ignore,
+    on_message: Callable[[str | bytes], None] = ignore,
 ) -> AsyncIterator[Peer]:
     """A standing connection between `client` and a `Peer`, both closed at the end."""
-    recorder = recorder or Recorder()
-    peer = await Peer.accept(
-        await client.offer(),
-        settings or MediaSettings(),
-        on_pcm=recorder.pcm.append,
-        on_message=recorder.messages.append,
-    )
+    peer = await Peer.accept(await client.offer(), settings or MediaSettings(), on_pcm=on_pcm, on_message=on_message)
     try:
         await client.answer(peer.answer_sdp)
         await client.opened()

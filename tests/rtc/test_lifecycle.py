@@ -13,14 +13,11 @@ from pathlib import Path
 import pytest
 
 from server.rtc import MediaSettings, Peer
-from tests.rtc.client import Client, call, moving_bars, play, tone
+from tests.rtc.client import Client, call, ignore, moving_bars, play, tone
 
 pytestmark = pytest.mark.rtc
 
 ROOT = Path(__file__).parents[2]
-
-
-def _ignore(_: object) -> None: ...
 
 
 async def _held() -> tuple[int, int, int]:
@@ -56,23 +53,21 @@ async def test_an_answer_nobody_acts_on_leaves_nothing_behind() -> None:
     offer = await client.offer()
     before = await _held()
     for _ in range(5):
-        peer = await Peer.accept(offer, MediaSettings(), on_pcm=_ignore, on_message=_ignore)
+        peer = await Peer.accept(offer, MediaSettings(), on_pcm=ignore, on_message=ignore)
         await peer.close()
         assert await peer.wait_closed() == "closed"
     with pytest.raises(ValueError, match="codec"):
-        await Peer.accept(offer.replace("VP8/", "VP7/").replace("H264/", "H999/"), MediaSettings(), **_deaf())
+        await Peer.accept(
+            offer.replace("VP8/", "VP7/").replace("H264/", "H999/"), MediaSettings(), on_pcm=ignore, on_message=ignore
+        )
     assert await _held() == before
     await client.close()
-
-
-def _deaf() -> dict:
-    return {"on_pcm": _ignore, "on_message": _ignore}
 
 
 async def test_an_answer_nobody_acts_on_fails_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("server.rtc.CONNECT_S", 0.05)
     client = Client()
-    peer = await Peer.accept(await client.offer(), MediaSettings(), **_deaf())
+    peer = await Peer.accept(await client.offer(), MediaSettings(), on_pcm=ignore, on_message=ignore)
     async with asyncio.timeout(5):
         assert await peer.wait_closed() == "failed"
     await peer.close()

@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 
 from server.rtc import MAX_MESSAGE, MAX_QUEUED, MediaSettings, Peer
-from tests.rtc.client import Client, Recorder, call, frames, moving_bars, play, tone
+from tests.rtc.client import Client, call, frames, ignore, moving_bars, play, tone
 
 pytestmark = pytest.mark.rtc
 
 
 async def test_voice_face_and_events_arrive() -> None:
-    client, recorder = Client(), Recorder()
-    async with call(client, recorder=recorder) as peer:
+    client = Client()
+    messages: list[str | bytes] = []
+    async with call(client, on_message=messages.append) as peer:
         assert peer.video
         peer.send("hello")
         client.channel.send("typed")
@@ -26,7 +27,7 @@ async def test_voice_face_and_events_arrive() -> None:
         seen = [f async for f in _first(client.tracks["video"], 20)]
         assert await client.messages.get() == "hello"
         await playing
-        assert recorder.messages == ["typed", b"\x00\xff"]
+        assert messages == ["typed", b"\x00\xff"]
 
     sound = np.concatenate([f.to_ndarray()[0, ::2] for f in heard[20:]]).astype(float)
     spectrum = np.abs(np.fft.rfft(sound * np.hanning(len(sound))))
@@ -77,9 +78,9 @@ async def test_any_combination_of_sections(audio: str | None, video: bool) -> No
 
 async def test_offer_without_candidates() -> None:
     """The agents SDK posts its offer before it has gathered: the client's checks come from an address never named."""
-    client, recorder = Client(), Recorder()
+    client = Client()
     offer = "".join(line for line in (await client.offer()).splitlines(True) if "candidate" not in line)
-    peer = await Peer.accept(offer, MediaSettings(), on_pcm=recorder.pcm.append, on_message=recorder.messages.append)
+    peer = await Peer.accept(offer, MediaSettings(), on_pcm=ignore, on_message=ignore)
     try:
         await client.answer(peer.answer_sdp)
         await client.opened()
@@ -96,16 +97,13 @@ async def test_mdns_candidates_neither_fail_nor_wait() -> None:
     )
     assert ".local" in offer
     async with asyncio.timeout(0.9):
-        peer = await Peer.accept(offer, MediaSettings(), on_pcm=_ignore, on_message=_ignore)
+        peer = await Peer.accept(offer, MediaSettings(), on_pcm=ignore, on_message=ignore)
     try:
         await client.answer(peer.answer_sdp)
         await client.opened()
     finally:
         await client.close()
         await peer.close()
-
-
-def _ignore(_: object) -> None: ...
 
 
 @pytest.mark.parametrize(
@@ -124,14 +122,14 @@ def _ignore(_: object) -> None: ...
 )
 async def test_bad_offers_are_refused_with_a_reason(sdp: str, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
-        await Peer.accept(sdp, MediaSettings(), on_pcm=_ignore, on_message=_ignore)
+        await Peer.accept(sdp, MediaSettings(), on_pcm=ignore, on_message=ignore)
 
 
 async def test_offer_without_a_common_codec() -> None:
     client = Client(video=False)
     offer = (await client.offer()).replace("opus/48000", "speex/16000")
     with pytest.raises(ValueError, match="Opus"):
-        await Peer.accept(offer, MediaSettings(), on_pcm=_ignore, on_message=_ignore)
+        await Peer.accept(offer, MediaSettings(), on_pcm=ignore, on_message=ignore)
     await client.close()
 
 
@@ -155,7 +153,7 @@ async def test_packets_of_the_peer_count_as_life() -> None:
 async def test_a_message_too_large_is_refused_and_a_peer_that_never_reads_is_given_up() -> None:
     client = Client()
     offer = await client.offer()
-    peer = await Peer.accept(offer, MediaSettings(), on_pcm=_ignore, on_message=_ignore)
+    peer = await Peer.accept(offer, MediaSettings(), on_pcm=ignore, on_message=ignore)
     try:
         with pytest.raises(ValueError, match="data channel"):
             peer.send("x" * (MAX_MESSAGE + 1))

@@ -44,9 +44,9 @@ async def test_sender_reports_tell_media_time_however_long_encoding_takes(
         await client.close()
         heard, seen = await asyncio.gather(*watching)
     audio, video = np.array(_reported(client, "audio", heard)), np.array(_reported(client, "video", seen))
-    # Every picture belongs to the beginning of a packet of sound, which Opus makes 6.5 ms early. Were the clocks
+    # Every picture belongs to the beginning of a packet of sound, which Opus makes 2.5 ms early. Were the clocks
     # apart, it would lie somewhere between two packets (the delays here are no multiples of 20 ms).
-    assert abs(_off_grid(video[0] - audio[0] - 0.0065, 0.02)) < 0.002
+    assert abs(_off_grid(video[0] - audio[0] - 0.0025, 0.02)) < 0.002
     assert np.abs(_off_grid(video - video[0], 0.04)).max() < 0.001
     assert abs(video[0] - audio[0]) < 0.25
 
