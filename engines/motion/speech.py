@@ -70,18 +70,18 @@ class SpeechMotionStream:
         self._frame += 1
         moment = (frame + 0.5) * SAMPLES_PER_FRAME
         horizon = (frame + 1 + LOOKAHEAD) * SAMPLES_PER_FRAME
+        onset = min(1.0, (frame + 1) / (_EASE_FRAMES + 1))
         if self._track.known(horizon):
             shape = self._track.shape(moment, horizon)
             shape[_JAW] *= np.clip(0.75 + 0.5 * self._sound.level(frame), 0.75, 1.15)
-            shape = self._track.sealed(self._eased(shape, frame), moment, horizon)
+            shape = self._track.sealed(self._eased(shape, onset), moment, horizon, onset)
         else:
-            shape = self._eased(self._sound.mouth(frame), frame)
+            shape = self._eased(self._sound.mouth(frame), onset)
         shape[_JAW] = min(shape[_JAW], _MAX_JAW)
         self._sound.forget(frame)
         self._last = shape
         return expand(np.clip(shape, 0.0, 1.0))
 
-    def _eased(self, shape: Shape, frame: int) -> Shape:
+    def _eased(self, shape: Shape, onset: float) -> Shape:
         """Out of where the last phrase ended; out of rest for the first one."""
-        weight = min(1.0, (frame + 1) / (_EASE_FRAMES + 1))
-        return np.asarray(self._from + weight * (shape - self._from), np.float32)
+        return np.asarray(self._from + onset * (shape - self._from), np.float32)

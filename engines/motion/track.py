@@ -125,14 +125,14 @@ class PhoneTrack:
         targets = np.stack([segment.shape for segment in near])
         return np.asarray((pull * targets).sum(axis=0) / (pull.sum(axis=0) + _REST_PULL), np.float32)
 
-    def sealed(self, shape: Shape, moment: float, horizon: int) -> Shape:
-        """`shape` with the contacts made that sample `moment` needs."""
+    def sealed(self, shape: Shape, moment: float, horizon: int, firmness: float) -> Shape:
+        """`shape` with the contacts made that sample `moment` needs, pressed with `firmness` (0: they barely touch)."""
         time = moment / SAMPLE_RATE
         while self._closures and self._closures[0][1].opened < time:
             del self._closures[0]
         for contact, seal in ((TEETH_CONTACT, "teeth"), (LIP_CONTACT, "lips")):
             closed = max((c.at(time) for start, c in self._closures if c.seal == seal and start < horizon), default=0.0)
-            shape = _touch(shape, contact, closed)
+            shape = _touch(shape, contact, closed, firmness)
         return shape
 
     def _add(self, phone: TimedPhone) -> None:
@@ -166,6 +166,6 @@ class PhoneTrack:
         return _Closure(close, closed, release, release + _RELEASE, seal)
 
 
-def _touch(shape: Shape, contact: Contact, closed: float) -> Shape:
+def _touch(shape: Shape, contact: Contact, closed: float, firmness: float) -> Shape:
     """`shape` taken to the contact by `closed` (0..1), each parameter as far as the contact binds it."""
-    return np.asarray(shape + closed * contact.binds * (contact.shape - shape), np.float32)
+    return np.asarray(shape + closed * contact.binds * (firmness * contact.shape - shape), np.float32)
