@@ -148,6 +148,11 @@ def unread_bytes(connection: RTCPeerConnection) -> int:
     return 0 if connection.sctp is None else max(0, -connection.sctp._advertised_rwnd)
 
 
+def sends(connection: RTCPeerConnection, kind: str) -> bool:
+    """The peer agreed to receive media of this kind, once both descriptions are set."""
+    return any(t.kind == kind and t.currentDirection in ("sendonly", "sendrecv") for t in connection.getTransceivers())
+
+
 def negotiated_codec(connection: RTCPeerConnection, kind: str) -> str:
     """The MIME type, in lower case, that we shall send, once the remote description is set."""
     transceiver = next(t for t in connection.getTransceivers() if t.kind == kind)

@@ -143,7 +143,7 @@ class Peer:
         patches.allow_loopback(connection)
         await connection.setLocalDescription()
         self.answer_sdp = connection.localDescription.sdp
-        self.video = self._pictures is not None
+        self.video = patches.sends(connection, "video")
 
     def _add_audio(self) -> None:
         self._speech = EncodedTrack("audio", SpeechEncoder().encode, self._clock, AUDIO_BACKLOG)

@@ -21,10 +21,11 @@ TICK = 0.02
 class Client:
     """Offers audio (both ways), video (to receive) and the data channel; collects what comes back."""
 
-    def __init__(self, *, audio: MediaStreamTrack | str | None = "recvonly", video: bool = True) -> None:
+    def __init__(self, *, audio: MediaStreamTrack | str | None = "recvonly", video: str | None = "recvonly") -> None:
         """
         Args:
             audio: the microphone, a direction without one, or None for no audio section.
+            video: a direction, or None for no video section.
         """
         self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self.channel: RTCDataChannel = self.connection.createDataChannel("oai-events")
@@ -39,8 +40,8 @@ class Client:
             self.connection.addTrack(audio)
         elif audio is not None:
             self.connection.addTransceiver("audio", direction=audio)
-        if video:
-            self.connection.addTransceiver("video", direction="recvonly")
+        if video is not None:
+            self.connection.addTransceiver("video", direction=video)
 
     def _on_track(self, track: MediaStreamTrack) -> None:
         self.tracks[track.kind] = track

@@ -76,7 +76,7 @@ def lag(heard: np.ndarray, at: float) -> float:
 
 async def test_one_percent_loss_makes_neither_the_clock_slip_nor_the_delay_grow() -> None:
     microphone = ChirpTrack()
-    client = Client(audio=microphone, video=False)
+    client = Client(audio=microphone, video=None)
     lost = drop_sound(client, 100)
     loop = asyncio.get_running_loop()
     progress: list[tuple[float, int]] = []

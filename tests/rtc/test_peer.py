@@ -68,11 +68,30 @@ async def test_audio_and_video_share_one_stream() -> None:
         assert "a=end-of-candidates" in peer.answer_sdp
 
 
-@pytest.mark.parametrize(("audio", "video"), [(None, False), ("recvonly", False), (None, True), ("sendrecv", True)])
-async def test_any_combination_of_sections(audio: str | None, video: bool) -> None:
+@pytest.mark.parametrize(
+    ("audio", "video"),
+    [
+        (None, None),
+        ("recvonly", None),
+        (None, "recvonly"),
+        ("sendrecv", "sendrecv"),
+        ("sendonly", "sendonly"),
+        ("inactive", "inactive"),
+    ],
+)
+async def test_any_combination_of_sections(audio: str | None, video: str | None) -> None:
     client = Client(audio=audio, video=video)
     async with call(client) as peer:
-        assert peer.video == video
+        assert peer.video == (video in ("recvonly", "sendrecv"))
+        await play(peer, 0.1, tone, moving_bars)
+
+
+async def test_a_second_camera_and_a_second_voice_are_declined() -> None:
+    client = Client()
+    client.connection.addTransceiver("audio", direction="sendrecv")
+    client.connection.addTransceiver("video", direction="sendrecv")
+    async with call(client) as peer:
+        assert peer.answer_sdp.count("a=inactive") == 2
         await play(peer, 0.1, tone, moving_bars)
 
 
@@ -126,7 +145,7 @@ async def test_bad_offers_are_refused_with_a_reason(sdp: str, complaint: str) ->
 
 
 async def test_offer_without_a_common_codec() -> None:
-    client = Client(video=False)
+    client = Client(video=None)
     offer = (await client.offer()).replace("opus/48000", "speex/16000")
     with pytest.raises(ValueError, match="Opus"):
         await Peer.accept(offer, MediaSettings(), on_pcm=ignore, on_message=ignore)
