@@ -141,6 +141,7 @@ def _open_video(name: VideoCodec, size: tuple[int, int], bitrate: int) -> Any:
             "partitions": "0",
         }
     else:
+        codec.qmin, codec.qmax = 22, 51  # the same 45 dB
         codec.profile = "Baseline"
         codec.options = {
             "preset": "superfast",

@@ -27,6 +27,9 @@ in the end, and no longer than the silence that ends a turn, or somebody cut off
 STEP = RTP_RATE // 50
 """One packet's 20 ms."""
 
+STALL_S = 0.1
+"""An alarm later than this tells of a stalled event loop."""
+
 MAX_FILL = 2 * RTP_RATE
 """A larger jump of the timestamps is a new stream, not a loss."""
 
@@ -200,6 +203,10 @@ class Microphone:
 
     def _on_alarm(self) -> None:
         now = self._timer.time()
+        if now - self._due > STALL_S:
+            # Not the network but we were late: the packets may well be here, and come first.
+            self._set_alarm(now + STALL_S)
+            return
         if not self._waiting:
             self._fill(STEP)
             # From when it was due, not from when it rang, or time would slip.
