@@ -36,7 +36,7 @@ ARKIT_NAMES = (
     "mouthLowerDownRight", "mouthUpperUpLeft", "mouthUpperUpRight", "browDownLeft", "browDownRight",
     "browInnerUp", "browOuterUpLeft", "browOuterUpRight", "cheekPuff", "cheekSquintLeft",
     "cheekSquintRight", "noseSneerLeft", "noseSneerRight", "tongueOut",
-)
+)  # fmt: skip
 """Apple's ARKit face blendshapes, in the order of every coefficient vector here."""
 
 Pcm = NDArray[np.int16]

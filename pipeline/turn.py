@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
@@ -143,19 +143,22 @@ async def reply_text(
 
 
 @contextmanager
-def _contained(turn: Turn) -> Iterator[None]:
+def _contained(turn: Turn) -> Generator[None, None, None]:
     """What goes wrong becomes the turn's status and reason: a session outlives every turn."""
     try:
         yield
-    except* Exception as group:
-        error = _first(group)
+    except Exception as failure:
+        error = _first(failure)
         log.warning("turn %s failed", turn.id, exc_info=error)
         turn.status, turn.reason = "failed", str(error) or type(error).__name__
 
 
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    error = group.exceptions[0]
-    return _first(error) if isinstance(error, BaseExceptionGroup) else error
+def _first(error: Exception) -> Exception:
+    """What began it, where several stages failed at once."""
+    while isinstance(error, ExceptionGroup):
+        group: ExceptionGroup[Exception] = error
+        error = group.exceptions[0]
+    return error
 
 
 async def _guarded(

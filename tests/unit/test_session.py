@@ -265,6 +265,7 @@ async def test_over_the_websocket_heard_is_what_the_time_allows_and_the_client_m
         stage.session.cancel()
         item = stage.of(ev.OutputItemDone)[0].item  # type: ignore[union-attr]
         assert len(stage.session.conversation.messages()[-1].text.split()) == pytest.approx(20, abs=1)
+        assert item is not None
         stage.session.truncate_item(item.id, 1000)
         assert len(stage.session.conversation.messages()[-1].text.split()) == 10
 
