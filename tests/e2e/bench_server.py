@@ -85,10 +85,10 @@ class Scripted:
 
     def _picture(self, tick: int, talking: bool) -> np.ndarray:
         picture = self._face.copy()
-        tick -= tick % (2 * self.script.repeats) if talking else 0
-        picture[100 : 100 + tick % 40, 40:60] = 90
+        drawn = tick // 2 // (self.script.repeats if talking else 1)
+        picture[100 : 100 + drawn % 40, 40:60] = 90
         if talking:
-            picture[360:392, 224 : 288 + 8 * (tick % 4)] = 20 + 60 * (tick // 2 % 2)
+            picture[360:392, 224:288] = 20 + 60 * (drawn % 2)
         return picture
 
     def _on_message(self, message: str | bytes) -> None:

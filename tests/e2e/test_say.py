@@ -1,0 +1,104 @@
+"""`visavis say`: a file that a player understands, with voice and lips together."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from engines.fake import FakeMotion, FakeTTS
+from engines.media import COEFFS, FPS, AudioChunk, Coeffs, Image
+from engines.motion.idle import IdleBody
+from server.realtime_session import AI_GENERATED
+from server.say import BEFORE_S, SayError, record
+
+pytestmark = pytest.mark.e2e
+
+ROOT = Path(__file__).parents[2]
+
+
+class Lamp:
+    """A face that shines while the jaw is open."""
+
+    def render(self, coeffs: Coeffs) -> Image:
+        assert coeffs.shape == (COEFFS,)
+        return np.full((768, 512), 200 if coeffs[17] > 0.15 else 40, np.uint8)
+
+
+class Mute:
+    def synthesize(self, text: str) -> Iterator[AudioChunk]:
+        yield from ()
+
+
+def decoded(path: Path) -> tuple[np.ndarray, np.ndarray, dict[str, str]]:
+    """Luma means per picture, samples, and metadata."""
+    with av.open(str(path)) as file:
+        light = np.array([frame.to_ndarray()[:512].mean() for frame in file.decode(video=0)])
+    with av.open(str(path)) as file:
+        sound = np.concatenate([frame.to_ndarray()[0] for frame in file.decode(audio=0)])
+        assert {stream.codec_context.name for stream in file.streams} == {"h264", "aac"}
+        return light, sound, dict(file.metadata)
+
+
+def test_voice_and_lips_begin_and_end_together(tmp_path: Path) -> None:
+    path = tmp_path / "said.mp4"
+    seconds = record("One two three four five.", path, FakeTTS(), FakeMotion(), IdleBody(), Lamp())
+    light, sound, metadata = decoded(path)
+    assert len(light) == round(seconds * FPS)
+    lit = np.flatnonzero(light > 120) / FPS
+    loud = np.flatnonzero(np.abs(sound) > 0.05) / 24_000
+    assert lit[0] == pytest.approx(BEFORE_S, abs=0.001)
+    assert loud[0] == pytest.approx(BEFORE_S, abs=0.03)
+    assert loud[-1] - lit[-1] < 0.08
+    assert metadata["comment"] == metadata["description"] == AI_GENERATED
+
+
+def test_a_failure_leaves_no_file(tmp_path: Path) -> None:
+    with pytest.raises(SayError, match="nothing to say"):
+        record("…", tmp_path / "said.mp4", Mute(), FakeMotion(), IdleBody(), Lamp())
+    assert list(tmp_path.iterdir()) == []
+
+
+def visavis(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "server.cli", *arguments],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+
+
+def test_she_says_hello_with_a_mouth_that_opens(tmp_path: Path) -> None:
+    done = visavis("say", "Hello, I am here.", "-o", "hello.mp4", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    with av.open(str(tmp_path / "hello.mp4")) as file:
+        pictures = [frame.to_ndarray()[:512].astype(float) for frame in file.decode(video=0)]
+    changes = np.array([np.abs(b - a)[250:330, 210:300].mean() for a, b in pairwise(pictures)])
+    before = changes[: round(BEFORE_S * FPS) - 2]
+    assert changes[len(before) :].max() > 5 * before.max()
+
+
+@pytest.mark.parametrize(
+    ("output", "text", "told"),
+    [
+        ("nowhere/hello.mp4", "Hello.", "no such folder"),
+        ("hello.avi", "Hello.", ".mp4"),
+        ("hello.mp4", " ", "nothing to say"),
+        ("folder.mp4", "Hello.", "is a folder"),
+    ],
+)
+def test_a_bad_path_or_text_exits_2(tmp_path: Path, output: str, text: str, told: str) -> None:
+    (tmp_path / "folder.mp4").mkdir()
+    done = visavis("say", text, "-o", output, cwd=tmp_path)
+    assert done.returncode == 2
+    assert told in done.stderr
