@@ -28,7 +28,6 @@ from engines.knowledge_talk import (
     ASKED,
     BUILT_IN,
     HELLO,
-    LANGUAGES,
     MORE,
     NAME,
     REPEAT,
@@ -38,6 +37,7 @@ from engines.knowledge_talk import (
     commanded,
     greeting,
     name_in,
+    other_language,
 )
 from engines.knowledge_words import content, terms
 
@@ -159,13 +159,16 @@ class KnowledgeChat:
             name, end = named
             rest = self._lookup(text[end:], before)
             return f"Nice to meet you, {name}. {rest or ''}".strip()
+        if other_language(text) and not self._asked_verbatim(text):
+            return OTHER_LANGUAGE
         if reply := self._confirmed(text, last, before) or self._lookup(text, before):
             return reply
         if not terms(text):
             return UNREADABLE if any(letter.isalpha() for letter in text) else "I didn't catch that. Say it again?"
-        if LANGUAGES.intersection(plain(text[:4000]).split()):
-            return OTHER_LANGUAGE
         return self._unknown(text, before)
+
+    def _asked_verbatim(self, text: str) -> bool:
+        return plain(text[:400]) in self._titles
 
     def _confirmed(self, text: str, last: str, before: Sequence[Message]) -> str | None:
         """The answer to the question that she had asked back, where the reply to it was yes."""
@@ -188,6 +191,8 @@ class KnowledgeChat:
 
     def _match(self, text: str, before: Sequence[Message]) -> Match | None:
         """The entry that a question means, on its own or in the light of what was talked about."""
+        if verbatim := self._titles.get(plain(text[:400])):
+            return Match(verbatim, 1.0, 1.0)
         words = self._index.read(text)
         own = self._index.search(words)
         built_in = self._built_in.search(self._built_in.read(text))

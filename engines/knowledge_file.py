@@ -39,6 +39,7 @@ MAX_QUESTION = 200
 MAX_ANSWER = 1500
 """Characters; about 90 seconds of speech."""
 
+_RULE = re.compile(r"[-*_]{3,}")
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 
 
@@ -89,7 +90,7 @@ class Knowledge:
 
 def plain(text: str) -> str:
     """Lowercase words of a–z and apostrophes, digits as words: "What's GPT-4?" is `what's gpt four`."""
-    folded = unicodedata.normalize("NFKD", text.casefold().replace("’", "'").replace("&", " and "))
+    folded = unicodedata.normalize("NFKD", text).casefold().replace("’", "'").replace("&", " and ")
     spelled = re.sub(r"[0-9]+", lambda run: f" {digits_in_words(run[0])} ", folded)
     kept = "".join(letter for letter in spelled if not unicodedata.combining(letter))
     return " ".join(re.findall(r"[a-z]+(?:'[a-z]+)*", kept))
@@ -144,12 +145,16 @@ def parse_knowledge(text: str, name: str) -> Knowledge:
 _Line = tuple[int, str]
 
 
+def _listed(line: str) -> bool:
+    return line in {"-", "*"} or line.startswith(("- ", "* "))
+
+
 def _blocks(lines: list[str]) -> Iterator[list[_Line]]:
     """The numbered lines of each entry: from its first `##` heading to before the next one that follows an answer."""
     block: list[_Line] = []
     answered = False
     for number, raw in enumerate(lines, start=1):
-        line = raw.strip()
+        line = "" if _RULE.fullmatch(raw.strip()) else raw.strip()
         if line.startswith("# "):
             if block:
                 yield block
@@ -161,7 +166,7 @@ def _blocks(lines: list[str]) -> Iterator[list[_Line]]:
             block.append((number, line))
         elif block:
             block.append((number, line))
-            answered = answered or bool(line and not line.startswith(("- ", "* ")))
+            answered = answered or bool(line and not _listed(line))
     if block:
         yield block
 
@@ -180,7 +185,7 @@ class _Reader:
         for number, line in self._lines:
             if line.startswith("#"):
                 questions.append(self._question(number, line))
-            elif line.startswith(("- ", "* ")):
+            elif _listed(line):
                 if paragraphs:
                     raise self._error(number, "a list stands below its answer; phrasings go above, answers are prose")
                 questions.append(self._question(number, line))

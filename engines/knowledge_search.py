@@ -11,6 +11,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from rank_bm25 import BM25L
 
@@ -27,6 +28,10 @@ PHRASING_SHARE = 0.7
 """Of the confidence: the nearest phrasing's cosine; the rest is how much of the question the whole entry speaks of."""
 ANSWER_SHARE = 0.5
 """Worth of a word that stands only in an entry's answer, against one of its questions."""
+OTHER_PERSON = 0.85
+"""Keeps "what is my name" from "what is your name": all that differs is a function word."""
+ORDER_SHARE = 0.03
+"""Of the confidence: word order, which alone keeps "why can't I hear you" from "why can't you hear me"."""
 STRANGE_COST = 0.3
 """What a question made of nothing but words that the file has never seen would lose."""
 
@@ -48,11 +53,14 @@ class Index:
     def __init__(self, entries: Sequence[Entry]) -> None:
         self._entries = entries
         self._speller = Speller(question for entry in entries for question in entry.questions)
-        phrasings = [[terms(question) or [question] for question in entry.questions] for entry in entries]
+        phrasings = [
+            [[*self._speller.read(question)] or [question] for question in entry.questions] for entry in entries
+        ]
         self._bm25 = BM25L([[word for words in mine for word in words] for mine in phrasings])
         self._weights = {word: self._weighed(word, idf) for word, idf in self._bm25.idf.items()}
         self._unseen = math.log(len(entries) + 1) - math.log(0.5)
         self._phrasings = [[frozenset(words) for words in mine] for mine in phrasings]
+        self._pairs = [[_pairs(words) for words in mine] for mine in phrasings]
         self._norms = [[self._norm(dict.fromkeys(words, 1.0)) for words in mine] for mine in self._phrasings]
         self._asked = [frozenset[str]().union(*mine) for mine in self._phrasings]
         self._answers = [frozenset(w for t in (*e.answers, e.more) for w in terms(t)) for e in entries]
@@ -87,16 +95,21 @@ class Index:
         own = self._total(words) or 1.0
         unseen = self._total(word for word in words if word not in self._weights and word not in self._answer_words)
         known = 1.0 - STRANGE_COST * unseen / own
+        order = _pairs([*words])
         best: Match | None = None
         for number in self._candidates(query):
             spoken_of = self._spoken_of(words, number)
-            for phrasing, length in zip(self._phrasings[number], self._norms[number], strict=True):
+            mine = zip(self._phrasings[number], self._norms[number], self._pairs[number], strict=True)
+            for phrasing, length, pairs in mine:
                 if context and not phrasing.intersection(context):
                     continue
                 shared = sum(share * self._weight(word) ** 2 for word, share in query.items() if word in phrasing)
                 cosine = shared / (norm * length) if norm else 0.0
                 whole = cosine if spoken_of is None else PHRASING_SHARE * cosine + (1 - PHRASING_SHARE) * spoken_of
-                confidence = min(1.0, max(whole, cosine if cosine > 0.95 else 0.0) * known)
+                confidence = min(1.0, max(whole, cosine if cosine > 0.95 else 0.0)) * known
+                confidence *= 1.0 - ORDER_SHARE * (1.0 - len(order & pairs) / (len(order) or 1))
+                if _other_person(words, phrasing):
+                    confidence *= OTHER_PERSON
                 if best is None or confidence > best.confidence + 1e-9:
                     covered = self._total(word for word in words if word in phrasing) / own
                     best = Match(self._entries[number], confidence, covered)
@@ -136,7 +149,8 @@ class Index:
         if not numbers:
             return []
         ordered = sorted(numbers)
-        scores = self._bm25.get_batch_scores([*query], ordered)
+        # A long entry repeats the function words often, which BM25 would take for relevance.
+        scores = self._bm25.get_batch_scores(content(query) or [*query], ordered)
         ranked = sorted(zip(scores, ordered, strict=True), key=lambda pair: (-pair[0], pair[1]))
         return [number for _, number in ranked[:CANDIDATES]]
 
@@ -153,3 +167,14 @@ class Index:
 
     def _norm(self, query: Mapping[str, float]) -> float:
         return math.sqrt(sum(share * self._weight(word) ** 2 for word, share in query.items()))
+
+
+def _pairs(words: Sequence[str]) -> frozenset[tuple[str, str]]:
+    """Neighbours in the order of the words."""
+    return frozenset(pairwise(words))
+
+
+def _other_person(words: Mapping[str, float], phrasing: frozenset[str]) -> bool:
+    """One speaks only of "you", the other only of "me"."""
+    asked = {"me", "you"}.intersection(words)
+    return len(asked) == 1 and phrasing & {"me", "you"} == {"me", "you"} - asked

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 
-from engines.knowledge_file import Entry
+from engines.knowledge_file import Entry, plain
 from engines.numbers import in_words
 
 LANGUAGES = frozenset({
@@ -103,6 +103,12 @@ def commanded(instructions: str, alone: bool) -> str:
     head = instructions[:4000]
     found = _ONLY_COMMAND.fullmatch(head) if alone else _COMMAND.search(head)
     return (found["quoted"] or found["single"] or "").strip() if found else ""
+
+
+def other_language(text: str) -> bool:
+    """Asks for an answer in another language: "and in French?", "do you speak German?"."""
+    words = set(plain(text[:200]).split())
+    return bool(words & LANGUAGES and words & {"in", "into", "speak", "say", "talk", "translate", "answer", "switch"})
 
 
 def name_in(text: str) -> tuple[str, int] | None:

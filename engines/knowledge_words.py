@@ -18,18 +18,6 @@ SIMILAR = 0.77
 SIMILAR_SOUND = 0.65
 """The same where both sound alike ("maid" and "made"): recognisers err by sound, and their words are well spelt."""
 
-FUNCTION_WORDS = frozenset({
-    "a", "an", "the", "be", "do", "of", "to", "in", "on", "at", "for", "with", "from", "by", "and", "or", "but",
-    "no", "it", "its", "this", "that", "these", "those", "ther", "her", "me", "you", "we", "us", "our", "they",
-    "them", "can", "could", "would", "will", "shall", "should", "may", "might", "must", "hav", "has", "had", "get",
-    "got", "tell", "about", "real", "some", "any", "so", "then", "as", "if", "than", "too", "also", "very", "more",
-    "most", "thing", "exact", "actual", "mean", "want", "lik", "possibl", "explain", "quit",
-    "under", "over", "into", "through", "behind", "all", "because", "while", "during", "out", "up", "off", "down",
-    "never", "ever", "always", "again", "still", "even", "wond", "wonder", "giv", "short", "brief", "somewher", "rath",
-    "now", "today", "think", "guess", "know", "whol", "kind", "sort", "bit", "lot", "littl",
-})  # fmt: skip
-"""Stems that say little about a topic, yet "who are you" and "how are you" are made of nothing else."""
-QUESTION_WORDS = frozenset({"what", "who", "whos", "which", "why", "when", "wher", "how"})
 _FILLERS = frozenset({
     "um", "uh", "er", "hmm", "please", "hey", "okay", "ok", "well", "actually", "basically", "just", "kindly",
 })  # fmt: skip
@@ -41,7 +29,7 @@ _SAME = {
     "mic": "microphone", "u": "you", "ur": "you", "r": "be", "heard": "hear", "saw": "see", "spoke": "speak",
     "spoken": "speak", "drawn": "draw", "written": "write", "wrote": "write", "renderer": "render",
     "recogniser": "recognise", "synthesiser": "synthesise", "meaning": "mean", "programmer": "program", "has": "have",
-    "had": "have", "hears": "hear", "subtitles": "caption", "subtitle": "caption",
+    "had": "have",
 }  # fmt: skip
 """Irregular forms and spellings that no suffix rule reaches."""
 _CONTRACTIONS = (
@@ -61,6 +49,12 @@ _SOUNDS = (
 )  # fmt: skip
 
 
+_WHOLE = frozenset({
+    "anything", "something", "nothing", "everything", "evening", "morning", "during", "always",
+})  # fmt: skip
+"""They only look like inflected forms."""
+
+
 def words_of(text: str) -> list[str]:
     """The words of a question, contractions spelled out, fillers left out."""
     words = plain(text[:4000])
@@ -74,15 +68,12 @@ def terms(text: str) -> list[str]:
     return [stem(word) for word in words_of(text)]
 
 
-def content(words: Iterable[str]) -> list[str]:
-    """Those stems that say what is talked about."""
-    return [word for word in words if word not in FUNCTION_WORDS and word not in QUESTION_WORDS]
-
-
 def stem(word: str) -> str:
     """Plurals and the commonest verb and adverb endings off (Harman 1991, the S-stemmer, plus -ing, -ed, -ly)."""
     word = re.sub(r"iz(e|er|ed|es|ing)$", r"is\1", word)
     word = _SAME.get(word, word)
+    if word in _WHOLE:
+        return word
     if word.endswith("ies") and len(word) > 4:
         word = word[:-3] + "y"
     elif word.endswith("s") and not word.endswith(("ss", "us", "is")) and len(word) > 3:
@@ -94,6 +85,24 @@ def stem(word: str) -> str:
                 word = word[:-1]
             break
     return word[:-1] if word.endswith("e") and len(word) > 3 else word
+
+
+_FUNCTION = (
+    "a an the be do of to in on at for with from by and or but no it its this that these those there here me you we us "
+    "our they them can could would will shall should may might must have get got tell about really some any so then as "
+    "if than too also very more most thing exactly actual mean want like possible explain quite under over into "
+    "through behind all because while during out up off down never ever always again still even wonder give short "
+    "brief somewhere rather now today think guess know whole kind sort bit lot little anything something nothing "
+    "everything somebody anybody nobody everybody someone anyone"
+)
+FUNCTION_WORDS = frozenset(map(stem, _FUNCTION.split()))
+"""Stems that say little about a topic, yet "who are you" and "how are you" are made of nothing else."""
+QUESTION_WORDS = frozenset(map(stem, ("what", "who", "whose", "which", "why", "when", "where", "how")))
+
+
+def content(words: Iterable[str]) -> list[str]:
+    """Those stems that say what is talked about."""
+    return [word for word in words if word not in FUNCTION_WORDS and word not in QUESTION_WORDS]
 
 
 class Speller:
@@ -136,8 +145,9 @@ class Speller:
             if abs(len(known) - len(word)) > (1 if len(word) < 6 else 2):
                 continue
             ratio = difflib.SequenceMatcher(None, word, known).ratio()
-            enough = ratio >= SIMILAR_SOUND and sound == _sound(known) and stem(known) not in FUNCTION_WORDS
-            if ratio > likeness and (enough or (ratio >= SIMILAR and len(word + known) > 4)):
+            close = ratio >= SIMILAR
+            alike = ratio >= SIMILAR_SOUND and sound == _sound(known)
+            if ratio > likeness and ((close and (alike or len(word) > 3)) or (alike and _topical(known))):
                 best, likeness = known, ratio
         if best:
             return [best], 1, likeness
@@ -147,6 +157,10 @@ class Speller:
             if word[:cut] in self._words and word[cut:] in self._words:
                 return [word[:cut], word[cut:]], 1, 0.9
         return [word], 1, 1.0
+
+
+def _topical(word: str) -> bool:
+    return stem(word) not in FUNCTION_WORDS
 
 
 def _sound(word: str) -> str:
