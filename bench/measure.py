@@ -26,6 +26,9 @@ MOUTH_CELLS = 40
 STILL = 2.5
 """A mouth moves when its change is this many times the idle face's (95th percentile): idle heads drift and sway."""
 
+CODED = 0.5
+"""Levels of 255 by which the codec alone may change the mouth's cells, as it refines a picture at rest."""
+
 Cells = NDArray[np.float32]
 
 
@@ -102,7 +105,7 @@ def mouth_of(idle: Sequence[Picture], speech: Sequence[Picture]) -> NDArray[np.b
 
 def stillness(idle: Sequence[Picture], mouth: NDArray[np.bool_]) -> float:
     """The change of the mouth between two idle pictures that counts as no movement of the lips."""
-    return float(STILL * np.percentile(changes(idle)[:, mouth].mean(axis=1), 95))
+    return max(CODED, float(STILL * np.percentile(changes(idle)[:, mouth].mean(axis=1), 95)))
 
 
 def first_moving(pictures: Sequence[Picture], mouth: NDArray[np.bool_], still: float, since: float) -> Picture | None:
@@ -126,7 +129,7 @@ def av_offsets_ms(pictures: Sequence[Picture], sounds: Sequence[Sound]) -> list[
             continue
         place = int(np.searchsorted(media, picture.media + ROUNDING_S, side="right")) - 1
         if place >= 0 and picture.media - media[place] < PACKET_S:
-            offsets.append(1000 * (picture.arrived - arrived[place]))
+            offsets.append(1000 * float(picture.arrived - arrived[place]))
     return offsets
 
 
