@@ -41,6 +41,10 @@ class ReplyTruncated(LanguageModelError):
     """The reply reached the bound on its tokens; what came before stands."""
 
 
+class TranscriptionError(Exception):
+    """A recogniser could not do its work. The message is fit for a client to read."""
+
+
 class LLM(Protocol):
     """A language model. `instructions` is the system prompt; closing the iterator stops the generation."""
 
