@@ -7,7 +7,7 @@ import logging
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, cast
 
 from engines import LanguageModelError, MotionStream
 from engines.media import SAMPLE_RATE, SAMPLES_PER_FRAME, MotionFrame
@@ -156,8 +156,7 @@ def _contained(turn: Turn) -> Generator[None, None, None]:
 def _first(error: Exception) -> Exception:
     """What began it, where several stages failed at once."""
     while isinstance(error, ExceptionGroup):
-        group: ExceptionGroup[Exception] = error
-        error = group.exceptions[0]
+        error = cast("ExceptionGroup[Exception]", error).exceptions[0]
     return error
 
 

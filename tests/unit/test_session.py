@@ -117,7 +117,7 @@ async def test_speaking_interrupts_her() -> None:
     async with scene(fakes(llm=FakeLLM(" ".join(["word"] * 300)))) as stage:
         await stage.type("Tell me everything")
         stage.session.respond(ResponseRequest())
-        await asyncio.sleep(1.0)
+        await stage.speak(1.0, level=0)
         begun = asyncio.get_running_loop().time()
         await stage.speak(0.8)
         done = stage.of(ev.ResponseDone)[0]
@@ -130,7 +130,7 @@ async def test_speaking_interrupts_her() -> None:
 async def test_a_cough_ducks_her_and_she_goes_on() -> None:
     async with scene(fakes(llm=FakeLLM(" ".join(["word"] * 60)), understood="")) as stage:
         stage.session.respond(ResponseRequest())
-        await asyncio.sleep(1.0)
+        await stage.speak(1.0, level=0)
         await stage.speak(0.14)
         await stage.speak(4.0, level=0)
         await stage.until_done()
