@@ -25,6 +25,7 @@ from server.realtime_audio import Microphone
 from server.realtime_encode import Encoder
 from server.realtime_session import Problem, SessionDefaults, SessionSettings
 from server.rtc import MediaSettings, Peer
+from server.websocket import LAST_PACKET
 
 log = logging.getLogger(__name__)
 
@@ -252,8 +253,7 @@ async def converse_websocket(
         if not outbox.offer(text) and not ended.done():
             ended.set_result("the client does not read what it is sent")
 
-    # The server's own pings tell whether a client that has nothing to say is still there.
-    call.last_packet = asyncio.get_running_loop().time
+    call.last_packet = websocket.scope.get(LAST_PACKET, asyncio.get_running_loop().time)
     conversation = Conversation(service, wishes, send, None)
     reason = await conversation.run(
         call, _until(ended), _read(websocket, conversation.inbox), _write(websocket, outbox)

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TextIO
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 from pipeline.events import InputTranscriptCompleted, OutputItemDone, SessionEvent, TurnTiming
 
@@ -55,6 +55,7 @@ class Metrics:
         self.late_frames = Counter("late_frames", "Frames that left without their picture.", registry=registry)
         self.underruns = Counter("underruns", "Gaps within speech.", registry=registry)
         self.pts_jumps = Counter("pts_jumps", "Stalls too long to catch up with.", registry=registry)
+        ProcessCollector(registry=registry)
         Gauge("sessions", "Sessions now.", registry=registry).set_function(sessions)
 
     def text(self) -> bytes:

@@ -13,6 +13,7 @@ from server.app import create_app
 from server.config import Config, is_loopback
 from server.engines import build_engines
 from server.observe import log_json
+from server.websocket import PING_S, LivelyWebSocket
 
 SHUTDOWN_S = 5
 """Seconds that open requests get when the server stops; sessions end at once."""
@@ -73,8 +74,13 @@ def _settings(config: Config, app: object) -> uvicorn.Config:
     return uvicorn.Config(
         app,  # pyright: ignore[reportArgumentType]
         loop="uvloop",
-        ws="websockets-sansio",
+        ws=LivelyWebSocket,
         ws_max_size=SOCKET_MAX_BYTES,
+        # Who stays silent is hung up by the session's own clock.
+        ws_ping_interval=PING_S,
+        ws_ping_timeout=None,
+        # Base64 speech loses a quarter of its size by it, for more work than sending the whole.
+        ws_per_message_deflate=False,
         log_level="warning",
         access_log=False,
         server_header=False,
