@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCSessionDescription
@@ -16,6 +16,7 @@ from engines.media import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME
 from server.rtc import MediaSettings, Peer
 
 TICK = 0.02
+"""Seconds of one packet of sound."""
 
 
 class Client:
@@ -87,8 +88,16 @@ async def call(
         await peer.close()
 
 
+class Sink(Protocol):
+    """A Peer, or something before it."""
+
+    def audio(self, pcm: np.ndarray, pts: int) -> None: ...
+
+    def picture(self, image: np.ndarray | None, pts: int) -> None: ...
+
+
 async def play(
-    peer: Peer, seconds: float, speech: Callable[[int], np.ndarray], picture: Callable[[int], np.ndarray | None]
+    peer: Sink, seconds: float, speech: Callable[[int], np.ndarray], picture: Callable[[int], np.ndarray | None]
 ) -> None:
     """As Playout does: 20 ms of `speech(pts)` every 20 ms, and `picture(pts)` in the same turn on every second tick."""
     loop = asyncio.get_running_loop()
