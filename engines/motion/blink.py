@@ -19,11 +19,8 @@ _CLOSING, _OPENING = 0.08, 0.15
 """Seconds: lids fall about twice as fast as they rise (Evinger et al. 1991; Trutoiu et al. 2011)."""
 _WITH_GAZE = np.radians(7.0)
 """Gaze shifts larger than this come with a blink (Evinger et al. 1994), here one in four."""
-_LID_FOLLOWS = 0.35
-"""The upper lid comes down with the eye: `eyeBlink` for each unit of `eyeLookDown`."""
 
 _LIDS = tuple(ARKIT_NAMES.index(name) for name in ("eyeBlinkLeft", "eyeBlinkRight"))
-_DOWN = ARKIT_NAMES.index("eyeLookDownLeft")
 _OPEN_WIDE = tuple(
     ARKIT_NAMES.index(name) for name in ("eyeWideLeft", "eyeWideRight", "eyeSquintLeft", "eyeSquintRight")
 )
@@ -41,7 +38,7 @@ class Blinks:
         self._draw()
 
     def next(self, coeffs: Coeffs, mood: Mood, gaze_shift: float) -> None:
-        """One frame: add the lids to `coeffs`, whose eyes already look somewhere."""
+        """One frame: write the lids to `coeffs`; `gaze_shift` is the size in radians of a saccade that begins now."""
         self._since += 1 / FPS
         self._due -= PER_MINUTE[mood] / 60 / FPS
         startled = gaze_shift > _WITH_GAZE and self._random.random() < 0.25
@@ -51,9 +48,8 @@ class Blinks:
             self._depth = self._random.uniform(0.88, 1.0)
             self._draw()
         closed = self._depth * _lid(self._since)
-        resting = _LID_FOLLOWS * float(coeffs[_DOWN])
         for lid in _LIDS:
-            coeffs[lid] = closed + (1 - closed) * resting
+            coeffs[lid] = closed
         for channel in _OPEN_WIDE:
             coeffs[channel] *= 1 - closed
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from engines.media import ARKIT_NAMES, BLENDSHAPES, COEFFS, Coeffs
+from engines.media import ARKIT_NAMES, BLENDSHAPES, Coeffs
 
-MAX_TURN = np.radians(15.0)
-"""Yaw, pitch and roll: the default avatar was captured up to 15 degrees."""
-MAX_SHIFT = 3.0
-"""Centimetres: more would pull the neck out of the shoulders."""
+POSE_LIMITS = (*np.radians((15.0, 10.0, 8.0)), 2.0, 1.2, 2.5)
+"""Yaw, pitch, roll and tx, ty, tz: as far as the default avatar was captured."""
+
+_HIGHEST = np.array([*np.ones(BLENDSHAPES), *POSE_LIMITS], np.float32)
+_LOWEST = np.array([*np.zeros(BLENDSHAPES), *(-limit for limit in POSE_LIMITS)], np.float32)
 
 _MOUTH = np.array([name.startswith(("jaw", "mouth", "cheekPuff", "tongue")) for name in ARKIT_NAMES])
 _FADED_AT = 0.08
@@ -31,9 +32,4 @@ def compose(body: Coeffs, speech: Coeffs | None) -> Coeffs:
 
 def limited(coeffs: Coeffs) -> Coeffs:
     """`coeffs` with every value within its range."""
-    limits = np.ones(COEFFS, np.float32)
-    limits[BLENDSHAPES : BLENDSHAPES + 3] = MAX_TURN
-    limits[BLENDSHAPES + 3 :] = MAX_SHIFT
-    lowest = -limits
-    lowest[:BLENDSHAPES] = 0.0
-    return np.clip(coeffs, lowest, limits)
+    return np.clip(coeffs, _LOWEST, _HIGHEST)

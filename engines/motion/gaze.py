@@ -9,8 +9,8 @@ import numpy as np
 from engines import Mood
 from engines.media import ARKIT_NAMES, FPS, Coeffs
 
-FULL_LOOK = np.radians(30.0)
-"""What `eyeLook… = 1` turns an eye by."""
+FULL_LOOK = np.radians((34.0, 25.0))
+"""What `eyeLook… = 1` turns an eye by, sideways and up or down: measured on the default avatar's irises."""
 _LOOK_LIMIT = 0.8
 
 _SACCADE_SPEED = np.radians(280.0) / FPS
@@ -105,8 +105,8 @@ _INDEX = {name: index for index, name in enumerate(ARKIT_NAMES)}
 
 def eye_channels(coeffs: Coeffs, yaw: float, pitch: float) -> None:
     """Turn both eyes together. Yaw to the picture's right, which is her left: the left eye looks out, the right in."""
-    aside = float(np.clip(yaw / FULL_LOOK, -_LOOK_LIMIT, _LOOK_LIMIT))
-    down = float(np.clip(pitch / FULL_LOOK, -_LOOK_LIMIT, _LOOK_LIMIT))
+    aside = float(np.clip(yaw / FULL_LOOK[0], -_LOOK_LIMIT, _LOOK_LIMIT))
+    down = float(np.clip(pitch / FULL_LOOK[1], -_LOOK_LIMIT, _LOOK_LIMIT))
     coeffs[_INDEX["eyeLookOutLeft"]] = coeffs[_INDEX["eyeLookInRight"]] = max(0.0, aside)
     coeffs[_INDEX["eyeLookInLeft"]] = coeffs[_INDEX["eyeLookOutRight"]] = max(0.0, -aside)
     coeffs[_INDEX["eyeLookDownLeft"]] = coeffs[_INDEX["eyeLookDownRight"]] = max(0.0, down)

@@ -2,7 +2,7 @@
 
 Phones become curves by dominance functions (Cohen & Massaro 1993): every phone pulls each parameter of the mouth
 towards its target with a strength that falls exponentially with the distance in time. What the eye does not forgive is
-enforced afterwards: lips meet on m b p, lip and teeth on f v.
+enforced afterwards: lips meet on m b p, lip and teeth on f v, the teeth on sibilants.
 
 Frame k is a function of the samples before `(k + 1 + LOOKAHEAD) * 960`, of the phones that begin before that sample,
 and of the frames before it; never of how the audio was cut into chunks.
@@ -23,8 +23,8 @@ LOOKAHEAD = 3
 _EASE_FRAMES = 3
 """A phrase grows out of rest, or out of the phrase before it, within 120 ms: JALI's onset of a lip gesture."""
 
-_MAX_JAW = 0.5
-"""Above it a mouth at ease looks shouted, and the default avatar shows a dark throat (from 0.6)."""
+_MAX_JAW = 0.43
+"""The widest of tracked speech at ease is 0.39; beyond, a mouth looks shouted, and the default avatar's throat dark."""
 
 _JAW = LIPS.index("jaw")
 
@@ -73,7 +73,7 @@ class SpeechMotionStream:
         onset = min(1.0, (frame + 1) / (_EASE_FRAMES + 1))
         if self._track.known(horizon):
             shape = self._track.shape(moment, horizon)
-            shape[_JAW] *= np.clip(0.75 + 0.5 * self._sound.level(frame), 0.75, 1.15)
+            shape[_JAW] *= np.clip(0.75 + 0.5 * self._sound.level(frame), 0.75, 1.1)
             shape = self._track.sealed(self._eased(shape, onset), moment, horizon, onset)
         else:
             shape = self._eased(self._sound.mouth(frame), onset)

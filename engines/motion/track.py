@@ -9,12 +9,11 @@ import numpy as np
 
 from engines.media import SAMPLE_RATE, TimedPhone
 from engines.motion.visemes import (
-    LIP_CONTACT,
+    CONTACTS,
     LIPS,
     REACH_AFTER,
     REACH_BEFORE,
     REST,
-    TEETH_CONTACT,
     VISEMES,
     Contact,
     Seal,
@@ -26,9 +25,9 @@ LEAD = 0.04
 """Seconds by which the mouth is ahead of the sound: articulators move before they are heard, and viewers notice a
 face that lags at 45 ms but one that leads only at 125 ms (ITU-R BT.1359)."""
 
-_VOWEL_HOLDS, _CONSONANT_HOLDS = (0.45, 0.8), (0.1, 0.75)
-"""The share of a phone through which its target holds: to three quarters (JALI, 2016); a vowel's jaw is lowest in
-its middle, where tracked speech has it too (GRID, Cooke et al. 2006)."""
+_VOWEL_HOLDS, _CONSONANT_HOLDS, _REST_HOLDS = (0.45, 0.8), (0.1, 0.75), (0.1, 1.0)
+"""The share of a phone through which its target holds: to three quarters (JALI, 2016), a pause's to its end; a vowel's
+jaw is lowest in its middle, where tracked speech has it too (GRID, Cooke et al. 2006)."""
 FIRST_OF_DIPHTHONG = 0.6
 """Of its length (Rhubarb Lip Sync)."""
 
@@ -42,12 +41,13 @@ _MEMORY = 0.6
 _REST_PULL = 0.02
 """Dominance of rest at all times: what is left alone relaxes."""
 
-_STRESS_JAW = (0.85, 1.1, 1.0)
+_STRESS_JAW = (0.85, 1.05, 1.0)
 """The jaw's share by stress (none, primary, secondary): unstressed vowels are reduced."""
 
-# A contact's timing, in seconds. Rhubarb closes 40..120 ms early, but takes no more of the vowel before than this.
-_CLOSE_EARLY, _EARLY_SHARE = 0.05, 0.25
-_RAMP, _RAMP_SHARE = 0.06, 0.4
+# A contact's timing, in seconds. Rhubarb begins to close 40..120 ms early; of a short vowel before it takes no more
+# than these shares.
+_CLOSE_EARLY, _EARLY_SHARE = 0.03, 0.15
+_RAMP, _RAMP_SHARE = 0.06, 0.45
 _RELEASE = 0.05
 _CLOSED_SHARE = 0.6
 _HALF_FRAME = 0.02
@@ -126,11 +126,11 @@ class PhoneTrack:
         return np.asarray((pull * targets).sum(axis=0) / (pull.sum(axis=0) + _REST_PULL), np.float32)
 
     def sealed(self, shape: Shape, moment: float, horizon: int, firmness: float) -> Shape:
-        """`shape` with the contacts made that sample `moment` needs, pressed with `firmness` (0: they barely touch)."""
+        """`shape` with the contacts made that sample `moment` needs, pressed with `firmness` (0: lips barely touch)."""
         time = moment / SAMPLE_RATE
         while self._closures and self._closures[0][1].opened < time:
             del self._closures[0]
-        for contact, seal in ((TEETH_CONTACT, "teeth"), (LIP_CONTACT, "lips")):
+        for seal, contact in CONTACTS.items():
             closed = max((c.at(time) for start, c in self._closures if c.seal == seal and start < horizon), default=0.0)
             shape = _touch(shape, contact, closed, firmness)
         return shape
@@ -144,14 +144,14 @@ class PhoneTrack:
             middle = start + FIRST_OF_DIPHTHONG * (end - start)
             self._place(start, middle, visemes[0], phone.stress)
             self._place(middle, end, visemes[1], phone.stress)
-        if visemes[0].seal:
+        if visemes[0].seal is not None:
             self._closures.append((phone.start, self._closure(start, end, visemes[0].seal)))
 
     def _place(self, start: float, end: float, viseme: Viseme, stress: int) -> None:
         shape = viseme.shape.copy()
         if viseme.vowel:
             shape[_JAW] *= _STRESS_JAW[stress]
-        reached, held = _VOWEL_HOLDS if viseme.vowel else _CONSONANT_HOLDS
+        reached, held = _VOWEL_HOLDS if viseme.vowel else _REST_HOLDS if viseme is REST else _CONSONANT_HOLDS
         length = end - start
         self._segments.append(_Segment(start, start + reached * length, start + held * length, viseme, shape))
 

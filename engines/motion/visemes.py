@@ -26,8 +26,8 @@ LIPS = (
 Shape = NDArray[np.float32]
 """float32[10], 0..1, in the order of `LIPS`."""
 
-Seal = Literal["lips", "teeth"] | None
-"""What must touch: both lips (m b p), the lower lip and the teeth (f v)."""
+Seal = Literal["teeth row", "lip and teeth", "lips"]
+"""What must meet: the rows of teeth (sibilants), the lower lip and the teeth (f v), both lips (m b p)."""
 
 _BLENDSHAPES = {
     "jaw": ("jawOpen",),
@@ -64,7 +64,7 @@ class Viseme:
     shape: Shape
     dominance: Shape
     """float32[10], 0..1.5: how much of each parameter it claims against its neighbours."""
-    seal: Seal = None
+    seal: Seal | None = None
     vowel: bool = False
 
 
@@ -86,11 +86,11 @@ def _tongue(**values: float) -> Viseme:
     return Viseme(_shape(**values), _dominance(0.5, 0.1, 0.3, 0.15))
 
 
-_AA = _vowel(jaw=0.44, lower=0.24, upper=0.1)
-_AE = _vowel(jaw=0.38, lower=0.28, upper=0.12, stretch=0.14)
+_AA = _vowel(jaw=0.4, lower=0.24, upper=0.14)
+_AE = _vowel(jaw=0.36, lower=0.28, upper=0.15, stretch=0.14)
 _AH = _vowel(jaw=0.26, lower=0.18, upper=0.06)
 _AO = _vowel(jaw=0.34, funnel=0.24, pucker=0.14, lower=0.1)
-_EH = _vowel(jaw=0.35, lower=0.26, upper=0.08, stretch=0.16)
+_EH = _vowel(jaw=0.32, lower=0.26, upper=0.12, stretch=0.16)
 _ER = _vowel(jaw=0.17, funnel=0.26, pucker=0.14, lower=0.08)
 _IH = _vowel(jaw=0.19, lower=0.25, upper=0.07, stretch=0.16, smile=0.05)
 _IY = _vowel(jaw=0.17, lower=0.28, upper=0.08, stretch=0.25, smile=0.14)
@@ -100,25 +100,34 @@ _BILABIAL = Viseme(
     _shape(press=0.42, roll_lower=0.28, roll_upper=0.24), _dominance(0.5, 0.25, 0.6, 0.25, 0.7), seal="lips"
 )
 _LABIODENTAL = Viseme(
-    _shape(jaw=0.06, roll_lower=0.4, upper=0.16, lower=0.0), _dominance(0.6, 0.4, 0.6, 0.3, 0.7), seal="teeth"
+    _shape(jaw=0.06, roll_lower=0.4, upper=0.16, lower=0.0), _dominance(0.6, 0.4, 0.6, 0.3, 0.7), seal="lip and teeth"
 )
 
-LIP_CONTACT = Contact(
-    _BILABIAL.shape,
-    _shape(jaw=1, funnel=1, pucker=0.4, lower=1, upper=1, stretch=0.5, smile=0.3, press=1, roll_lower=1, roll_upper=1),
-)
-"""m b p: a funnel would part the lips, a pucker doesn't ("boo")."""
-TEETH_CONTACT = Contact(
-    _LABIODENTAL.shape,
-    _shape(jaw=1, funnel=1, pucker=0.5, lower=1, upper=1, stretch=0.3, press=1, roll_lower=1, roll_upper=1),
-)
-"""f v."""
+CONTACTS: dict[Seal, Contact] = {
+    "teeth row": Contact(_shape(jaw=0.09), _shape(jaw=0.9)),
+    "lip and teeth": Contact(
+        _LABIODENTAL.shape,
+        _shape(jaw=1, funnel=1, pucker=0.5, lower=1, upper=1, stretch=0.3, press=1, roll_lower=1, roll_upper=1),
+    ),
+    # A funnel would part the lips, a pucker doesn't ("boo").
+    "lips": Contact(
+        _BILABIAL.shape,
+        _shape(
+            jaw=1, funnel=1, pucker=0.4, lower=1, upper=1, stretch=0.5, smile=0.3, press=1, roll_lower=1, roll_upper=1
+        ),
+    ),
+}
+"""The contacts, weakest first."""
 
 _ALVEOLAR = _tongue(jaw=0.12, lower=0.18, stretch=0.06)
 _DENTAL = _tongue(jaw=0.13, lower=0.18, upper=0.06)
 _VELAR = _tongue(jaw=0.19, lower=0.16)
-_SIBILANT = Viseme(_shape(jaw=0.1, lower=0.28, upper=0.08, stretch=0.2, smile=0.08), _dominance(1.2, 0.25, 0.7, 0.6))
-_HUSHING = Viseme(_shape(jaw=0.08, funnel=0.36, pucker=0.2, upper=0.06, lower=0.06), _dominance(1.1, 0.9, 0.6, 0.5))
+_SIBILANT = Viseme(
+    _shape(jaw=0.1, lower=0.28, upper=0.08, stretch=0.2, smile=0.08), _dominance(1.2, 0.25, 0.7, 0.6), seal="teeth row"
+)
+_HUSHING = Viseme(
+    _shape(jaw=0.08, funnel=0.36, pucker=0.2, upper=0.06, lower=0.06), _dominance(1.1, 0.9, 0.6, 0.5), seal="teeth row"
+)
 
 REST = Viseme(_shape(), _dominance(0.9, 0.7, 0.9, 0.9, 0.9))
 """Silence: her relaxed mouth."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engines.media import ARKIT_NAMES, COEFFS
-from engines.motion.compose import MAX_SHIFT, MAX_TURN, compose
+from engines.motion.compose import POSE_LIMITS, compose
 
 pytestmark = pytest.mark.unit
 
@@ -45,8 +45,8 @@ def test_everything_keeps_its_range() -> None:
     high, low = compose(wild, wild), compose(-wild, -wild)
     assert high[:52].max() <= 1
     assert low[:52].min() >= 0
-    assert high[52:55] == pytest.approx(MAX_TURN)
-    assert low[55:] == pytest.approx(-MAX_SHIFT)
+    assert high[52:] == pytest.approx(POSE_LIMITS)
+    assert low[52:] == pytest.approx([-limit for limit in POSE_LIMITS])
 
 
 def test_inputs_are_left_alone() -> None:

@@ -112,6 +112,12 @@ def test_lip_and_teeth_meet_in_the_middle_of_f_v(phone: TimedPhone) -> None:
     assert touch[LOWER] < 0.03
 
 
+@pytest.mark.parametrize("symbol", ["S", "Z", "SH", "CH", "JH"])
+def test_sibilants_narrow_the_jaw(symbol: str) -> None:
+    phones = _phones(("SIL", 100), ("AA", 140), (symbol, 80), ("AA", 140), ("SIL", 100))
+    assert _at(_play(_voice(0.56), phones, []), 280 * MS)[JAW] < 0.13
+
+
 @pytest.mark.parametrize("length", [30, 50, 70, 120])
 @pytest.mark.parametrize("offset", [0, 7, 13, 20, 31])
 def test_closures_hold_at_every_length_and_phase(length: int, offset: int) -> None:
