@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 from collections.abc import AsyncGenerator, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -147,21 +146,24 @@ class ChatCompletions:
         return self._client
 
     def _new_client(self) -> AsyncOpenAI:
-        """Slow: runs in a thread. The client imports its resources lazily, which would stall the loop."""
-        openai = importlib.import_module("openai")
-        importlib.import_module("openai.resources.chat.completions")
-        httpx = importlib.import_module("httpx2")
+        """Slow, so it runs in a thread: importing takes over a second, the certificates some more."""
+        import httpx2
+        import openai
+
         patience = max(self._first_token_timeout_s, self._token_timeout_s)
-        return openai.AsyncOpenAI(
+        client = openai.AsyncOpenAI(
             base_url=self._base_url,
             api_key=self._api_key,
             # A retry is heard as silence; the person can ask again sooner.
             max_retries=0,
             http_client=openai.DefaultAsyncHttpxClient(
-                limits=httpx.Limits(max_connections=1000, keepalive_expiry=KEEPALIVE_S),
-                timeout=httpx.Timeout(patience, connect=min(CONNECT_S, patience)),
+                limits=httpx2.Limits(max_connections=1000, keepalive_expiry=KEEPALIVE_S),
+                timeout=httpx2.Timeout(patience, connect=min(CONNECT_S, patience)),
             ),
         )
+        # The attribute imports what it names, which would stall the event loop in the first turn.
+        assert client.chat.completions
+        return client
 
     def _request(self, messages: Sequence[Message], instructions: str, temperature: float | None) -> dict[str, Any]:
         system = "\n\n".join(filter(None, (instructions, self._context)))
