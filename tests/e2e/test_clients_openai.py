@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiortc import RTCPeerConnection
+from aiortc import RTCConfiguration, RTCPeerConnection
 from openai import APIStatusError, AsyncOpenAI
 from openai.resources.realtime.realtime import AsyncRealtimeConnection
 
@@ -124,7 +124,7 @@ async def test_push_to_talk(url: str) -> None:
 async def test_calls_are_created_and_hung_up(url: str) -> None:
     secret = await client(url).realtime.client_secrets.create(session={"type": "realtime", "model": "gpt-realtime"})
     browser = client(url, secret.value)
-    peer = RTCPeerConnection()
+    peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     try:
         peer.addTransceiver("audio", "sendrecv")
         peer.createDataChannel("oai-events")
