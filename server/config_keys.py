@@ -95,7 +95,7 @@ class Server(Section):
     token_s: int = Field(default=60, ge=5, le=60, description="Seconds for which a minted token opens a session.")
     sdp_max_bytes: int = Field(default=65_536, ge=4096, le=1_048_576, description="Bytes of an SDP offer.")
     message_max_bytes: int = Field(
-        default=1_048_576,
+        default=16_777_216,
         ge=16_384,
         le=33_554_432,
         description="Bytes of one event from a client, audio included.",
