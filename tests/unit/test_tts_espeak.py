@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 import threading
 from itertools import pairwise
 
@@ -132,6 +134,14 @@ def test_an_unknown_voice_and_bad_settings_say_what_to_do() -> None:
         EspeakTTS(rate=9000)
     with pytest.raises(SpeechError, match=r"0\.\.100"):
         EspeakTTS(pitch=-1)
+
+
+def test_without_the_extra_the_import_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "espeakng_loader", None)
+    for name in ("engines.tts.espeak", "engines.tts.espeak_library"):
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(ImportError, match=r"pip install 'visavis\[espeak\]'"):
+        importlib.import_module("engines.tts.espeak")
 
 
 def test_ipa_becomes_arpabet() -> None:
