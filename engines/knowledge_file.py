@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +38,8 @@ MAX_QUESTION = 200
 """Characters; a longer line is no question that anybody asks aloud."""
 MAX_ANSWER = 1500
 """Characters; about 90 seconds of speech."""
+
+CONTEXT_HEAD = "Answer from these notes where they apply, in your own words and shortly: all of it is spoken aloud."
 
 _RULE = re.compile(r"[-*_]{3,}")
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
@@ -72,20 +74,27 @@ class Knowledge:
         said = (plain(question) for entry in self.entries for question in entry.questions)
         return list(dict.fromkeys(phrase for phrase in said if phrase))
 
-    def as_context(self, limit_chars: int = 24_000) -> str:
-        """The same knowledge for a language model's system prompt, whole entries in file order up to the limit.
+    def as_context(self, limit_chars: int, nearest: Sequence[Entry] = ()) -> str:
+        """The same knowledge for a language model's system prompt: whole entries, at most `limit_chars` characters.
 
-        24 000 characters are about 6000 tokens, which leaves room for a conversation in a context of 8192.
+        Args:
+            limit_chars: "" is returned where not even one entry fits.
+            nearest: entries that go in first; the others follow in the file's order, continuations come last.
         """
-        head = "Answer from these notes where they apply, in your own words, shortly: every word is spoken aloud."
-        parts, size = [head], len(head)
-        for entry in self.entries:
-            note = f"\n\nQ: {entry.questions[0]}\nA: {' '.join(filter(None, (entry.answers[0], entry.more)))}"
-            if size + len(note) > limit_chars:
-                break
-            parts.append(note)
-            size += len(note)
-        return "".join(parts) if len(parts) > 1 else ""
+        kept: dict[int, str] = {}
+        size = len(CONTEXT_HEAD)
+        ordered = [*nearest, *(entry for entry in self.entries if entry not in nearest)]
+        for number, entry in enumerate(ordered):
+            note = f"\n\nQ: {entry.questions[0]}\nA: {entry.answers[0]}"
+            if size + len(note) <= limit_chars:
+                kept[number] = note
+                size += len(note)
+        for number in kept:
+            more = ordered[number].more
+            if more and size + len(more) < limit_chars:
+                kept[number] += f" {more}"
+                size += len(more) + 1
+        return CONTEXT_HEAD + "".join(kept.values()) if kept else ""
 
 
 def plain(text: str) -> str:

@@ -115,6 +115,10 @@ class Index:
                     best = Match(self._entries[number], confidence, covered)
         return best
 
+    def nearest(self, text: str) -> list[Entry]:
+        """The entries most likely to matter for a text, best first."""
+        return [self._entries[number] for number in self._candidates(self.read(text))]
+
     def search_answers(self, words: Mapping[str, float]) -> Entry | None:
         """The entry whose answer speaks of what was asked, where no question does.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -41,7 +41,7 @@ class ChatCompletions:
         first_token_timeout_s: float = 15.0,
         token_timeout_s: float = 15.0,
         max_tokens: int = 1000,
-        context: str = "",
+        context: Callable[[Sequence[Message]], str] | None = None,
     ) -> None:
         """
         Args:
@@ -50,7 +50,7 @@ class ChatCompletions:
             first_token_timeout_s: until the first speakable token, a reasoning model's reasoning included.
             token_timeout_s: from one token to the next.
             max_tokens: of one reply. It is asked of the server and kept here too, counted in deltas.
-            context: follows the instructions in the system prompt, such as `Knowledge.as_context()`.
+            context: what follows the instructions in the system prompt, such as `Notes` of a knowledge file.
 
         Raises:
             ValueError: `base_url` is no http(s) address.
@@ -166,7 +166,8 @@ class ChatCompletions:
         return client
 
     def _request(self, messages: Sequence[Message], instructions: str, temperature: float | None) -> dict[str, Any]:
-        system = "\n\n".join(filter(None, (instructions, self._context)))
+        notes = self._context(messages) if self._context else ""
+        system = "\n\n".join(filter(None, (instructions, notes)))
         turns = [{"role": message.role, "content": message.text} for message in messages]
         if not any(message.role == "user" for message in messages):
             turns.append({"role": "user", "content": SPEAK_FIRST})

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from pydantic import SecretStr
+
 from engines import ASR, LLM, TTS, RemoteASR, RemoteTTS
-from engines.knowledge import KnowledgeChat
+from engines.knowledge import KnowledgeChat, recogniser_phrases
 from engines.knowledge_file import DEFAULT_KNOWLEDGE, Knowledge, load_knowledge
 from engines.motion.idle import IdleBody
 from engines.motion.speech import SpeechMotion
 from engines.nerf.engine import load_renderer
 from engines.vad import SileroVAD
 from pipeline.session import Engines
-from pydantic import SecretStr
 from server.config import Config
 
 
@@ -36,6 +37,7 @@ def _language_model(config: Config, knowledge: Knowledge) -> LLM:
     llm = config.llm
     if llm.provider == "knowledge":
         return KnowledgeChat(knowledge, tokens_per_second=config.knowledge.tokens_per_second)
+    from engines.knowledge_notes import Notes
     from engines.llm import ChatCompletions
 
     return ChatCompletions(
@@ -45,7 +47,7 @@ def _language_model(config: Config, knowledge: Knowledge) -> LLM:
         first_token_timeout_s=llm.timeout_s,
         token_timeout_s=llm.timeout_s,
         max_tokens=llm.max_output_tokens,
-        context=knowledge.as_context(),
+        context=Notes(knowledge),
     )
 
 
@@ -68,7 +70,7 @@ def _recogniser(config: Config, knowledge: Knowledge) -> ASR | RemoteASR:
         return RemoteTranscriber(asr.base_url, asr.model, _revealed(asr.key), asr.timeout_s)
     from engines.asr import PocketsphinxASR
 
-    return PocketsphinxASR(knowledge.phrases())
+    return PocketsphinxASR(recogniser_phrases(knowledge))
 
 
 def _revealed(secret: SecretStr | None) -> str | None:

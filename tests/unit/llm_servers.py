@@ -27,7 +27,7 @@ def run(coroutine: Coroutine[Any, Any, None]) -> None:
     asyncio.run(bounded())
 
 
-def model(base_url: str, *, timeout_s: float = 10.0, max_tokens: int = 100, context: str = "") -> ChatCompletions:
+def model(base_url: str, *, timeout_s: float = 10.0, max_tokens: int = 100, notes: str = "") -> ChatCompletions:
     return ChatCompletions(
         base_url,
         "a-model",
@@ -35,7 +35,7 @@ def model(base_url: str, *, timeout_s: float = 10.0, max_tokens: int = 100, cont
         first_token_timeout_s=timeout_s,
         token_timeout_s=timeout_s,
         max_tokens=max_tokens,
-        context=context,
+        context=lambda _: notes,
     )
 
 

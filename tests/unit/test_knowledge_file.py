@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engines import Message
 from engines.knowledge import DEFAULT_KNOWLEDGE, KnowledgeError, load_knowledge, parse_knowledge, recogniser_phrases
 from engines.knowledge_file import MAX_BYTES, plain
+from engines.knowledge_notes import Notes
 
 pytestmark = pytest.mark.unit
 
@@ -129,13 +131,29 @@ def test_windows_files_read_alike(tmp_path: Path) -> None:
 
 def test_the_context_holds_whole_entries_up_to_its_limit() -> None:
     knowledge = parse_knowledge(SHOP, "shop.md")
-    whole = knowledge.as_context()
+    whole = knowledge.as_context(1000)
     assert "Q: When do you open?\nA: We open at nine. On Sundays we stay closed. On holidays" in whole
-    assert whole.endswith("A: No: only tea.")
-    short = knowledge.as_context(len(whole) - 1)
-    assert len(short) < len(whole)
-    assert short.endswith("a sign hangs at the door.")
+    assert whole.endswith("Q: Do you sell GPT-4 & tea?\nA: No: only tea.")
+    without_more = knowledge.as_context(len(whole) - 1)
+    assert without_more == whole.replace(" On holidays a sign hangs at the door.", "")
+    opening = knowledge.as_context(len(without_more) - 1)
+    assert "Q: Do you sell" not in opening
+    tea = knowledge.as_context(len(without_more) - 1, knowledge.entries[1:])
+    assert "Q: Do you sell" in tea
+    assert "Q: When do you open" not in tea
     assert knowledge.as_context(10) == ""
+
+
+def test_notes_that_fit_are_constant_and_others_follow_the_question() -> None:
+    whole = Notes(parse_knowledge(SHOP, "shop.md"))
+    assert whole([]) == whole([Message("user", "when do you open")]) == whole._knowledge.as_context(1000)
+    rows = "".join(f"## where is the {name}\n\nIn hall {n}.\n\n" for n, name in enumerate(("shark", "whale", "crab")))
+    notes = Notes(parse_knowledge(rows, "f"), limit_chars=170)
+    assert "whale" not in notes([])
+    asked = [Message("user", "so where would the whale be"), Message("assistant", "In hall 1.")]
+    assert "Q: where is the whale\nA: In hall 1." in notes(asked)
+    assert "whale" in notes([*asked, Message("user", "really?")])
+    assert len(notes(asked)) <= 170
 
 
 def test_the_shipped_file_is_fit_to_be_spoken() -> None:

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.unit
 def test_the_reply_streams_and_the_request_says_everything() -> None:
     async def check() -> None:
         async with StubLLM(reply="Yes. I hear you.") as stub:
-            llm = model(stub.base_url, context="Q: a\nA: b")
+            llm = model(stub.base_url, notes="Q: a\nA: b")
             assert await collect(llm, instructions="Be kind.", temperature=0.5) == ["Yes.", " I", " hear", " you."]
             assert await collect(llm, []) == ["Yes.", " I", " hear", " you."]
             await llm.close()
