@@ -423,3 +423,8 @@ def test_what_is_said_stays_out_of_the_log_unless_configured(caplog: pytest.LogC
         ]
         assert any("of course I can help" in line for line in lines) is logged
         assert not any("plum" in line for line in lines)
+
+
+def test_places_are_measured_where_they_are_not_configured() -> None:
+    with served(max_sessions=None) as client:
+        assert client.get("/healthz").json()["sessions"]["max"] >= 1
