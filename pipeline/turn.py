@@ -9,7 +9,7 @@ from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar, cast
 
-from engines import LanguageModelError, MotionStream
+from engines import LanguageModelError, MotionStream, ReplyTruncated
 from engines.media import SAMPLE_RATE, SAMPLES_PER_FRAME, MotionFrame
 from pipeline.conversation import Item
 from pipeline.events import ResponseStatus, TurnTiming, Usage
@@ -173,6 +173,8 @@ async def _guarded(
                 if turn.tokens >= turn.max_tokens:
                     turn.status, turn.reason = "incomplete", "max_output_tokens"
                     return
+    except ReplyTruncated:
+        turn.status, turn.reason = "incomplete", "max_output_tokens"
     except LanguageModelError as error:
         turn.status, turn.reason = "failed", str(error)
         yield APOLOGY
