@@ -64,16 +64,22 @@ def resident_mb(pid: int) -> float:
 
 @asynccontextmanager
 async def running_server(
-    url: str | None, llm: str, model: str, config: Path | None, settings: tuple[str, ...], key: str | None
+    url: str | None, llm: str | None, model: str, config: Path | None, settings: tuple[str, ...], key: str | None
 ) -> AsyncIterator[Server]:
-    """The server at `url`, or a fresh one that thinks with `llm` (`stub`, `knowledge` or a base URL).
+    """The server at `url`, or a fresh one that thinks with `llm` (`stub`, which is the default, `knowledge` or a base
+    URL).
 
     Raises:
-        BenchError: it does not start; its own words are in the message.
+        BenchError: it does not start; its own words are in the message. Or `url` and `llm` contradict each other.
     """
     if url is not None:
+        if llm is not None:
+            raise BenchError("--llm is for a server that the bench starts; the one at --url has its own")
         yield Server(url, key, None)
         return
+    llm = llm or "stub"
+    if llm not in ("stub", "knowledge") and not llm.startswith(("http://", "https://")):
+        raise BenchError(f"--llm {llm}: allowed are stub, knowledge, or the base URL of an OpenAI-compatible server")
     async with AsyncExitStack() as stack:
         environment = dict(os.environ)
         if llm == "knowledge":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,8 +52,8 @@ class Plan:
     """What to measure, and on what."""
 
     url: str | None
-    llm: str
-    """`stub`, `knowledge` or a base URL."""
+    llm: str | None
+    """`stub`, `knowledge` or a base URL, for a server of our own; None for `stub`."""
     model: str
     turns: int
     spoken: int
@@ -69,8 +70,8 @@ class Answer:
     first_audio: float
     first_frame: float | None
     """None: no movement of the mouth was found."""
-    silence: float
-    """From the interruption to her last voiced packet."""
+    silence: float | None
+    """From the interruption to her last voiced packet; None where she had finished before."""
     offsets: list[float]
 
     @property
@@ -105,6 +106,7 @@ async def _run(plan: Plan, progress: Progress) -> dict[str, Any]:
                 spoken.append(await _spoken(user, face, utterance))
         figures = _figures(typed, "") | {"turns": len(typed)}
         figures |= _figures(spoken, "spoken_") | {"spoken_turns": len(spoken)}
+        figures["spoken_understood"] = _understood(recordings, user.transcripts)
         figures["av_offset_ms_p95"] = percentile([abs(o) for answer in typed for o in answer.offsets], 95)
         shown = await watch_speech(server.url, key, plan.speech_s, progress) if plan.browser else None
         figures["distinct_fps"] = shown.distinct_fps if shown else None
@@ -166,45 +168,61 @@ async def _listen(user: User, face: Face, since: float) -> Answer:
     loop = asyncio.get_running_loop()
     heard = await user.sound_where(lambda sound: sound.voiced and sound.arrived >= since)
     await asyncio.sleep(heard.arrived + LISTEN_S - loop.time())
+    end = loop.time()
     interrupted = await _interrupt(user)
-    pictures = [picture for picture in user.pictures if picture.arrived <= interrupted]
+    pictures = [picture for picture in user.pictures if picture.arrived <= end]
     moving = first_moving(pictures, face.mouth, face.still, heard.arrived - VISUAL_LEAD_S)
-    last = last_voiced(user.sounds, interrupted)
-    spoken = [picture for picture in pictures if picture.arrived >= heard.arrived]
     answer = Answer(
         first_audio=1000 * (heard.arrived - since),
         first_frame=None if moving is None else 1000 * (moving.arrived - since),
-        silence=1000 * (last.arrived - interrupted) if last else 0.0,
-        offsets=av_offsets_ms(spoken, user.sounds),
+        silence=_silence_ms(user, interrupted),
+        offsets=av_offsets_ms([picture for picture in pictures if picture.arrived >= heard.arrived], user.sounds),
     )
     user.forget_media(before=loop.time() - SETTLE_S / 2)
     user.forget_events()
     return answer
 
 
-async def _interrupt(user: User) -> float:
-    """Stop her as the protocol's own clients do, while she is audible; the loop time of the request."""
+async def _interrupt(user: User) -> float | None:
+    """Stop her as the protocol's own clients do, in the middle of a word, and wait until her face has settled.
+
+    Returns:
+        The loop time of the request; None where she had finished.
+    """
     loop = asyncio.get_running_loop()
-    now = loop.time()
-    await user.sound_where(lambda sound: sound.voiced and sound.arrived >= now)
-    interrupted = user.send(type="response.cancel")
-    user.send(type="output_audio_buffer.clear")
+    interrupted = None
+    if await user.talking():
+        interrupted = user.send(type="response.cancel")
+        user.send(type="output_audio_buffer.clear")
     await user.event("response.done")
-    quiet_since = interrupted
+    quiet_since = begun = loop.time()
     while (left := quiet_since + SETTLE_S - loop.time()) > 0:
         await asyncio.sleep(left)
         last = last_voiced(user.sounds, quiet_since)
         quiet_since = last.arrived if last else quiet_since
-        if quiet_since > interrupted + STOP_S:
+        if quiet_since > begun + STOP_S:
             raise BenchError(f"she still spoke {STOP_S} s after she was interrupted")
     return interrupted
+
+
+def _silence_ms(user: User, interrupted: float | None) -> float | None:
+    if interrupted is None:
+        return None
+    last = last_voiced(user.sounds, interrupted)
+    return 1000 * (last.arrived - interrupted) if last else 0.0
+
+
+def _understood(asked: list[Utterance], heard: list[str]) -> int:
+    """Recordings whose every word was understood."""
+    right = zip(asked, heard, strict=False)
+    return sum(re.findall(r"\w+", said.text.lower()) == re.findall(r"\w+", text.lower()) for said, text in right)
 
 
 def _figures(answers: list[Answer], prefix: str) -> dict[str, Any]:
     audio = [answer.first_audio for answer in answers]
     frame = [answer.first_frame for answer in answers if answer.first_frame is not None]
     after = [answer.frame_after_audio for answer in answers if answer.frame_after_audio is not None]
-    silence = [answer.silence for answer in answers]
+    silence = [answer.silence for answer in answers if answer.silence is not None]
     return {
         f"{prefix}first_audio_ms_p50": percentile(audio, 50),
         f"{prefix}first_audio_ms_p95": percentile(audio, 95),

@@ -16,7 +16,7 @@ from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSes
 from aiortc.mediastreams import MediaStreamError
 
 from bench.arrivals import Arrivals
-from bench.measure import Picture, Sound, cells_of
+from bench.measure import Picture, Sound, cells_of, first_voiced
 from bench.microphone import Microphone
 from server.media_patches import allow_loopback
 
@@ -37,6 +37,10 @@ class User:
         self.microphone = Microphone()
         self.sounds: list[Sound] = []
         self.pictures: list[Picture] = []
+        self.speaking = False
+        """She has begun and not yet finished, by her server's word."""
+        self.transcripts: list[str] = []
+        """What the server understood of the recordings."""
         self._connection = connection
         self._channel = connection.createDataChannel("oai-events")
         self._events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
@@ -109,8 +113,29 @@ class User:
             reader.cancel()
         await asyncio.gather(*self._readers, return_exceptions=True)
 
+    async def talking(self) -> Sound | None:
+        """Wait for the next voiced packet, across the pauses of her speech; None once she has finished."""
+        since = asyncio.get_running_loop().time()
+
+        def look() -> tuple[Sound | None] | None:
+            sound = first_voiced(self.sounds, since)
+            return (sound,) if sound or not self.speaking else None
+
+        return (await self._until(look, "voice"))[0]
+
     def _on_message(self, message: str) -> None:
-        self._events.put_nowait(json.loads(message))
+        event = json.loads(message)
+        match event["type"]:
+            case "output_audio_buffer.started":
+                self.speaking = True
+            case "output_audio_buffer.stopped" | "output_audio_buffer.cleared":
+                self.speaking = False
+            case "conversation.item.input_audio_transcription.completed":
+                self.transcripts.append(event["transcript"])
+            case _:
+                pass
+        self._events.put_nowait(event)
+        self._arrived.set()
 
     def _on_track(self, track: MediaStreamTrack) -> None:
         receiver = next(r for r in self._connection.getReceivers() if r.track is track)

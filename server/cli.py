@@ -160,7 +160,10 @@ def bench_render(
 @bench.command("turn")
 def bench_turn(
     url: Annotated[str | None, typer.Option(help="A running server; without it one is started.")] = None,
-    llm: Annotated[str, typer.Option(help="stub, knowledge, or the base URL of an OpenAI-compatible server.")] = "stub",
+    llm: Annotated[
+        str | None,
+        typer.Option(help="stub (the default), knowledge, or the base URL of an OpenAI-compatible server."),
+    ] = None,
     model: Annotated[str, typer.Option(help="Model that the URL of --llm serves.")] = "default",
     turns: Annotated[int, typer.Option(min=1, max=1000, help="Typed turns.")] = 40,
     spoken: Annotated[int, typer.Option(min=0, max=1000, help="Spoken turns.")] = 10,
