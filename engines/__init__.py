@@ -105,6 +105,17 @@ class Renderer(Protocol):
     def render(self, coeffs: Coeffs) -> Image: ...
 
 
+class Renderers(Protocol):
+    """Renderers for the sessions that somebody watches, one each."""
+
+    def lend(self) -> Renderer:
+        """Never waits: the first picture may take as long as loading does."""
+        ...
+
+    def give_back(self, renderer: Renderer) -> None:
+        """After its last picture, from the thread that rendered."""
+
+
 class VADStream(Protocol):
     """Voice activity of one microphone: 512 samples (32 ms) at `MIC_RATE` in, the probability of speech out."""
 

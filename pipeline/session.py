@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from engines import Mood
+from engines import Mood, Renderer
 from engines.media import Pcm
 from pipeline import events as ev
 from pipeline.avatar import Avatar
@@ -56,6 +56,8 @@ class Session:
         self._mood: Mood = "idle"
         self._hear_worker = Worker("hear")
         self._paint_worker = Worker("paint")
+        self._renderers = engines.renderers
+        self._renderer: Renderer | None = None
         self._outlet: Outlet
         if media is None:
             self._outlet = Deltas(
@@ -64,8 +66,8 @@ class Session:
         else:
             playout = Playout(media, clock, meter)
             idle = engines.idle.start(seed) if watched else None
-            renderer = engines.renderer() if watched else None
-            avatar = Avatar(playout, idle, renderer, self._paint_worker, meter, clock, idle_stride)
+            self._renderer = engines.renderers.lend() if watched else None
+            avatar = Avatar(playout, idle, self._renderer, self._paint_worker, meter, clock, idle_stride)
             self._outlet = Body(avatar, playout, clock)
         self._hearing = Hearing(self, engines.vad, engines.asr, self._hear_worker, clock)
         self._speaking = Speaking(
@@ -91,7 +93,11 @@ class Session:
                 tasks.create_task(self._hearing.run())
         finally:
             self._hear_worker.close()
-            self._paint_worker.close()
+            self._paint_worker.close(self._give_back)
+
+    def _give_back(self) -> None:
+        if self._renderer is not None:
+            self._renderers.give_back(self._renderer)
 
     def update(self, options: SessionOptions) -> None:
         self.options = options

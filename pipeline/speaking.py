@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from engines import ASR, LLM, TTS, VAD, Idle, Motion, RemoteASR, RemoteTTS, Renderer
+from engines import ASR, LLM, TTS, VAD, Idle, Motion, RemoteASR, RemoteTTS, Renderers
 from engines.media import SAMPLE_RATE
 from pipeline import events as ev
 from pipeline.body import Outlet
@@ -43,8 +43,7 @@ class Engines:
     vad: VAD
     motion: Motion
     idle: Idle
-    renderer: Callable[[], Renderer]
-    """Makes one for a session that somebody watches."""
+    renderers: Renderers
 
 
 class Speaking:

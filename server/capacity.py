@@ -21,7 +21,7 @@ PICTURES = 12
 
 def measure_capacity(engines: Engines, config: Config) -> int:
     """Draw and encode a few pictures of the idle face, and see how many such faces the cores carry."""
-    renderer, idle, media = engines.renderer(), engines.idle.start(0), config.media
+    renderer, idle, media = engines.renderers.lend(), engines.idle.start(0), config.media
     encoder = PictureEncoder(media.codec, BitrateControl(media.start_bitrate, media.max_bitrate, 0.0))
     render: list[float] = []
     encode: list[float] = []
@@ -33,6 +33,7 @@ def measure_capacity(engines: Engines, config: Config) -> int:
         encoder.encode(image, number * SAMPLES_PER_FRAME)
         render.append(drawn - begun)
         encode.append(time.perf_counter() - drawn)
+    engines.renderers.give_back(renderer)
     # Rendering keeps all its threads busy for as long as it lasts.
     render_ms = median(render[WARM_UP:]) * 1000 * config.avatar.threads
     encode_ms = median(encode[WARM_UP:]) * 1000

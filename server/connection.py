@@ -6,7 +6,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
@@ -216,10 +216,6 @@ async def converse_webrtc(
         return
     try:
         call.last_packet = lambda: peer.last_packet
-        if peer.video:
-            # Compiling the face takes long enough to hold up every other session's sound.
-            renderer = await asyncio.to_thread(service.engines.renderer)
-            service = replace(service, engines=replace(service.engines, renderer=lambda: renderer))
         conversation = Conversation(service, wishes, peer.send, peer)
         answered.set_result(peer.answer_sdp)
         await conversation.run(call, _until(ended), _until_closed(peer))

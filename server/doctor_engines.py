@@ -92,14 +92,7 @@ def _at_microphone_rate(pcm: Pcm) -> Pcm:
 
 
 def _face(engines: Engines, findings: list[Finding]) -> None:
-    if engines.renderer is None:
-        findings.append(Finding("face", "note", "no avatar: she has only a voice", "set avatar.path"))
-        return
-    try:
-        renderer = engines.renderer()
-    except (OSError, ValueError) as error:
-        findings.append(Finding("face", "fail", str(error), "make one: visavis train CAPTURE -o avatars/default"))
-        return
+    renderer = engines.renderers.lend()
     pose = np.zeros(COEFFS, np.float32)
     renderer.render(pose)
     times: list[float] = []

@@ -10,6 +10,7 @@ from engines.knowledge_file import DEFAULT_KNOWLEDGE, Knowledge, load_knowledge
 from engines.motion.idle import IdleBody
 from engines.motion.speech import SpeechMotion
 from engines.nerf.engine import load_renderer
+from engines.nerf.pool import RendererPool
 from engines.vad import SileroVAD
 from pipeline.session import Engines
 from server.config import Config
@@ -29,7 +30,7 @@ def build_engines(config: Config) -> Engines:
         vad=SileroVAD(),
         motion=SpeechMotion(),
         idle=IdleBody(),
-        renderer=lambda: load_renderer(config.avatar.path, config.avatar.threads),
+        renderers=RendererPool(lambda: load_renderer(config.avatar.path, config.avatar.threads)),
     )
 
 

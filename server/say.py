@@ -14,10 +14,10 @@ from pathlib import Path
 import av
 import numpy as np
 from av.video.frame import PictureType
-from engines.motion.compose import compose
 
 from engines import TTS, Idle, Motion, RemoteTTS, Renderer
 from engines.media import COEFFS, FPS, SAMPLE_RATE, SAMPLES_PER_FRAME, Coeffs, Image, MotionFrame, Pcm
+from engines.motion.compose import compose
 from engines.tts import SpeechError
 from pipeline.avatar import EASE
 from pipeline.script import Script
@@ -53,9 +53,7 @@ def say(text: str, output: Path, config: Config) -> float:
     _check(text, output, config.server.text_max_chars)
     try:
         engines = build_engines(config)
-        if engines.renderer is None:
-            raise SayError("the configuration has no avatar: set avatar.path")
-        return record(text, output, engines.tts, engines.motion, engines.idle, engines.renderer())
+        return record(text, output, engines.tts, engines.motion, engines.idle, engines.renderers.lend())
     except (OSError, ValueError, SpeechError) as error:
         raise SayError(str(error)) from error
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engines import LanguageModelError, Message
-from engines.fake import FakeLLM, FakeRenderer, FakeTTS
+from engines.fake import FakeLLM, FakeRenderers, FakeTTS
 from engines.media import SAMPLE_RATE
 from pipeline import events as ev
 from pipeline.options import ResponseRequest, SessionOptions
@@ -271,7 +271,7 @@ async def test_over_the_websocket_heard_is_what_the_time_allows_and_the_client_m
 
 
 async def test_a_slow_renderer_costs_pictures_and_never_sound() -> None:
-    engines = replace(fakes(), renderer=lambda: FakeRenderer(latency_s=0.1))
+    engines = replace(fakes(), renderers=FakeRenderers(latency_s=0.1))
     async with scene(engines) as stage:
         stage.session.respond(ResponseRequest())
         await stage.until_done()
@@ -290,7 +290,7 @@ async def test_a_slow_voice_is_counted_as_underruns_and_pts_goes_on() -> None:
 
 
 async def test_the_face_shows_the_first_samples_no_later_than_a_frame_after_them() -> None:
-    engines = replace(fakes(), renderer=lambda: FakeRenderer(latency_s=0.015))
+    engines = replace(fakes(), renderers=FakeRenderers(latency_s=0.015))
     async with scene(engines) as stage:
         stage.session.respond(ResponseRequest())
         await stage.until_done()
