@@ -6,7 +6,6 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -40,7 +39,7 @@ async def connected(url: str) -> AsyncIterator[tuple[AsyncRealtimeConnection, Re
         async for event in connection:
             record.add(event.model_dump())
 
-    async with client(url).realtime.connect(model="gpt-realtime") as connection:
+    async with client(url) as api, api.realtime.connect(model="gpt-realtime") as connection:
         reading = asyncio.create_task(read(connection))
         await record.wait("session.created")
         yield connection, record
@@ -122,27 +121,29 @@ async def test_push_to_talk(url: str) -> None:
 
 
 async def test_calls_are_created_and_hung_up(url: str) -> None:
-    secret = await client(url).realtime.client_secrets.create(session={"type": "realtime", "model": "gpt-realtime"})
-    browser = client(url, secret.value)
     peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     try:
         peer.addTransceiver("audio", "sendrecv")
         peer.createDataChannel("oai-events")
         await peer.setLocalDescription(await peer.createOffer())
-        answer = await browser.realtime.calls.create(sdp=peer.localDescription.sdp, session={"type": "realtime"})
-        assert answer.text.startswith("v=0")
-        location = answer.response.headers["location"]
-        call_id = location.rpartition("/")[2]
-        assert call_id.startswith("rtc_")
-        await browser.realtime.calls.hangup(call_id)
-        with pytest.raises(APIStatusError) as gone:
-            await client(url).realtime.calls.hangup(call_id)
-        assert gone.value.status_code == 404
+        async with client(url) as api:
+            secret = await api.realtime.client_secrets.create(session={"type": "realtime", "model": "gpt-realtime"})
+            async with client(url, secret.value) as browser:
+                offer = peer.localDescription.sdp
+                answer = await browser.realtime.calls.create(sdp=offer, session={"type": "realtime"})
+                assert answer.text.startswith("v=0")
+                call_id = answer.response.headers["location"].rpartition("/")[2]
+                assert call_id.startswith("rtc_")
+                await browser.realtime.calls.hangup(call_id)
+            with pytest.raises(APIStatusError) as gone:
+                await api.realtime.calls.hangup(call_id)
+            assert gone.value.status_code == 404
     finally:
         await peer.close()
 
 
-async def test_strangers_stay_out(url: str, tmp_path: Path) -> None:
-    with pytest.raises(APIStatusError) as refusal:
-        await client(url, "wrong").realtime.client_secrets.create()
+async def test_strangers_stay_out(url: str) -> None:
+    async with client(url, "wrong") as api:
+        with pytest.raises(APIStatusError) as refusal:
+            await api.realtime.client_secrets.create()
     assert refusal.value.status_code == 401
