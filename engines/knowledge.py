@@ -23,6 +23,7 @@ from engines.knowledge_file import (
     parse_knowledge,
     plain,
 )
+from engines.knowledge_past import Past
 from engines.knowledge_search import Index, Match
 from engines.knowledge_talk import (
     ASKED,
@@ -63,8 +64,6 @@ COVERED_IN_CONTEXT = 0.6
 """A follow-up may borrow its topic from the conversation, but most of its own words must be in the question found."""
 TOPIC_SHARE, QUESTION_SHARE = 0.6, 0.25
 """Weights of what is borrowed: the topic of the last answer, and other words of the last question."""
-MEMORY = 40
-"""Messages looked back at for what was said already; a name is looked for in all of them."""
 
 _POINTING = frozenset(["it", "its", "that", "this", "they", "them", "their", "those", "these", "there", "one"])
 _LEADS = re.compile(r"\s*(?:and|but|so|what about|how about|ok(?:ay)?)\b", re.IGNORECASE)
@@ -83,6 +82,7 @@ UNKNOWN_AGAIN = (
 OTHER_LANGUAGE = "I'm sorry, only English so far. With a language model and another voice connected, I could say it."
 UNREADABLE = "I'm sorry, I couldn't read that. In this mode, I only understand English words."
 NO_TOPIC = "More about what? Ask me something first."
+NO_QUESTION = "This is the first thing you have said to me."
 NO_MORE = "That's all I know about it."
 NO_REASON = "I can't say why. My notes only go that far."
 
@@ -113,7 +113,7 @@ class KnowledgeChat:
         """
         self._index = Index(knowledge.entries)
         self._built_in = Index(BUILT_IN)
-        self._entries = (*knowledge.entries, *BUILT_IN)
+        self._entries = knowledge.entries
         self._titles = {plain(question): entry for entry in knowledge.entries for question in entry.questions}
         self._tokens_per_second = tokens_per_second
         self._now = now
@@ -138,7 +138,7 @@ class KnowledgeChat:
             return words
         if not pending:
             return self._greet(instructions, begun=bool(spoken))
-        return self._answer(spoken[-1].text, spoken[:-1])
+        return self._answer(spoken[-1].text, Past(spoken[:-1], self._entries))
 
     def _greet(self, instructions: str, begun: bool) -> str:
         if begun:
@@ -148,145 +148,106 @@ class KnowledgeChat:
         if found is None or found.confidence < SURE:
             found = self._index.search(self._index.read("hello"))
         if found and found.confidence >= SURE:
-            return self._variant(found.entry.answers, found.entry, ())
+            return self._variant(found.entry.answers, Past(()))
         return greeting(self._now())
 
-    def _answer(self, text: str, before: Sequence[Message]) -> str:
-        last = next((m.text for m in reversed(before) if m.role == "assistant"), "")
-        if result := answer_sum(text[:400], last):
+    def _answer(self, text: str, past: Past) -> str:
+        if result := answer_sum(text[:400], past.reply):
             return result
-        if named := name_in(text):
+        verbatim = plain(text[:400]) in self._titles
+        if not verbatim and (named := name_in(text)):
             name, end = named
-            rest = self._lookup(text[end:], before)
-            return f"Nice to meet you, {name}. {rest or ''}".strip()
-        if other_language(text) and not self._asked_verbatim(text):
+            return f"Nice to meet you, {name}. {self._lookup(text[end:], past) or ''}".strip()
+        if not verbatim and other_language(text):
             return OTHER_LANGUAGE
-        if reply := self._confirmed(text, last, before) or self._lookup(text, before):
+        if reply := self._confirmed(text, past) or self._lookup(text, past):
             return reply
         if not terms(text):
             return UNREADABLE if any(letter.isalpha() for letter in text) else "I didn't catch that. Say it again?"
-        return self._unknown(text, before)
+        return self._unknown(text, past)
 
-    def _asked_verbatim(self, text: str) -> bool:
-        return plain(text[:400]) in self._titles
-
-    def _confirmed(self, text: str, last: str, before: Sequence[Message]) -> str | None:
+    def _confirmed(self, text: str, past: Past) -> str | None:
         """The answer to the question that she had asked back, where the reply to it was yes."""
-        asked = _ASKED_BACK.search(last)
+        asked = _ASKED_BACK.search(past.reply)
         words = plain(text[:60]).split()
         if not asked or not words or words[0] not in YES:
             return None
         entry = self._titles.get(plain(asked["question"]))
-        return self._variant(entry.answers, entry, before) if entry else None
+        return self._variant(entry.answers, past) if entry else None
 
-    def _lookup(self, text: str, before: Sequence[Message]) -> str | None:
+    def _lookup(self, text: str, past: Past) -> str | None:
         """The best answer among the whole message and its sentences, the later one where they are equally good."""
         parts = [text[:4000], *reversed(_SENTENCE_END.split(text[:4000].strip())[-6:])]
         best: Match | None = None
         for part in dict.fromkeys(parts):
-            found = self._match(part, before)
+            found = self._match(part, past)
             if found and (best is None or found.confidence > best.confidence + 0.05):
                 best = found
-        return self._say(best.entry, before) if best else None
+        return self._say(best.entry, past) if best else None
 
-    def _match(self, text: str, before: Sequence[Message]) -> Match | None:
+    def _match(self, text: str, past: Past) -> Match | None:
         """The entry that a question means, on its own or in the light of what was talked about."""
-        if verbatim := self._titles.get(plain(text[:400])):
-            return Match(verbatim, 1.0, 1.0)
         words = self._index.read(text)
-        own = self._index.search(words)
+        verbatim = self._titles.get(plain(text[:400]))
+        own = Match(verbatim, 1.0, 1.0) if verbatim else self._index.search(words)
         built_in = self._built_in.search(self._built_in.read(text))
         if built_in and built_in.confidence >= SURE_BUILT_IN and (not own or built_in.confidence > own.confidence):
             return built_in
         sure = own is not None and own.confidence >= SURE
-        if not sure or _POINTING.intersection(terms(text)) or _LEADS.match(text):
-            followed = self._follow(words, before)
-            if followed and (own is None or not sure or followed.entry is not own.entry):
-                return followed
+        pointing = _POINTING.intersection(terms(text))
+        if (not sure or pointing or _LEADS.match(text)) and (followed := self._follow(words, past)):
+            return followed
+        if not verbatim and (not sure or pointing) and self._continues(words, past):
+            return Match(MORE, 1.0, 1.0)
         if sure:
             return own
         spoken_of = self._index.search_answers(words)
         return Match(spoken_of, SURE, 1.0) if spoken_of else None
 
-    def _follow(self, words: Mapping[str, float], before: Sequence[Message]) -> Match | None:
-        topic = self._topic(before)
-        if topic is None or not content(words):
+    def _follow(self, words: Mapping[str, float], past: Past) -> Match | None:
+        """A question that takes its topic from the last answer."""
+        if past.topic is None or not content(words):
             return None
-        question = next((m.text for m in reversed(before) if m.role == "user"), "")
-        context = dict.fromkeys(content(self._index.read(question)), QUESTION_SHARE)
-        context |= dict.fromkeys(self._index.topic(topic), TOPIC_SHARE)
+        context = dict.fromkeys(content(self._index.read(past.question)), QUESTION_SHARE)
+        context |= dict.fromkeys(self._index.topic(past.topic), TOPIC_SHARE)
         own = {word: share for word, share in words.items() if word not in _POINTING}
         found = self._index.search(own, context)
         if found and found.confidence >= SURE_IN_CONTEXT and found.covered >= COVERED_IN_CONTEXT:
             return found
         return None
 
-    def _say(self, entry: Entry, before: Sequence[Message]) -> str:
+    def _continues(self, words: Mapping[str, float], past: Past) -> bool:
+        """What is asked for is what she would add to her last answer anyway."""
+        wanted = set(content(words)) - _POINTING
+        return bool(wanted) and wanted <= set(terms(past.continuation))
+
+    def _say(self, entry: Entry, past: Past) -> str:
         if said := calendar(entry, self._now()):
             return said
-        if entry is MORE:
-            return self._more(before, NO_MORE)
-        if entry is WHY:
-            return self._more(before, NO_REASON)
+        if entry is MORE or entry is WHY:
+            exhausted = NO_TOPIC if past.topic is None else NO_MORE if entry is MORE else NO_REASON
+            return past.continuation or exhausted
         if entry is REPEAT:
-            last = next((m.text for m in reversed(before) if m.role == "assistant"), "")
-            return last or "I haven't said anything yet."
+            return past.reply or "I haven't said anything yet."
         if entry is ASKED:
-            asked = next((m.text for m in reversed(before) if m.role == "user"), "")
-            return f"You said: {asked[:300]}" if asked else "This is the first thing you have said to me."
+            return f"You said: {past.question[:300]}" if past.question else NO_QUESTION
         if entry is NAME:
-            return self._name(before)
+            return f"Your name is {past.name}." if past.name else "You haven't told me your name yet."
         if entry is HELLO:
             return greeting(self._now())
-        return self._variant(entry.answers, entry, before)
+        return self._variant(entry.answers, past)
 
-    def _more(self, before: Sequence[Message], exhausted: str) -> str:
-        topic = self._topic(before)
-        if topic is None:
-            return NO_TOPIC
-        said = " ".join(message.text for message in before[-MEMORY:] if message.role == "assistant")
-        if topic.more and topic.more[:40] not in said:
-            return topic.more
-        return exhausted
-
-    def _name(self, before: Sequence[Message]) -> str:
-        for message in reversed(before):
-            named = name_in(message.text) if message.role == "user" else None
-            if named:
-                return f"Your name is {named[0]}."
-        return "You haven't told me your name yet."
-
-    def _topic(self, before: Sequence[Message]) -> Entry | None:
-        """What her last answer was about, a few exchanges back at most."""
-        for message in reversed(before[-6:]):
-            if message.role == "assistant" and (entry := self._source(message.text)) and entry not in BUILT_IN:
-                return entry
-        return None
-
-    def _source(self, said: str) -> Entry | None:
-        """The entry that she spoke from; an interruption may have cut the text short."""
-        start = said.rstrip(" .,…")
-        for entry in self._entries:
-            for text in (*entry.answers, entry.more):
-                if text and (text in said or (len(start) >= 10 and text.startswith(start))):
-                    return entry
-        return None
-
-    def _variant(self, variants: Sequence[str], entry: Entry | None, before: Sequence[Message]) -> str:
+    def _variant(self, variants: Sequence[str], past: Past) -> str:
         """The next variant: seeded where nothing was said yet, then in turn, so that she repeats herself late."""
-        key = entry.questions[0] if entry else variants[0]
-        first = random.Random(f"{self._seed}:{key}").randrange(len(variants))
-        spoken = [message.text for message in before[-MEMORY:] if message.role == "assistant"]
-        uses = sum(any(text.startswith(variant[:20]) for variant in variants) for text in spoken)
-        return variants[(first + uses) % len(variants)]
+        first = random.Random(f"{self._seed}:{variants[0]}").randrange(len(variants))
+        return variants[(first + past.uses(variants)) % len(variants)]
 
-    def _unknown(self, text: str, before: Sequence[Message]) -> str:
+    def _unknown(self, text: str, past: Past) -> str:
         near = self._index.search(self._index.read(text))
         if near and near.confidence >= UNSURE:
             question = near.entry.questions[0].rstrip("?")
             return f"I'm not sure that I understood. Did you mean: {question}?"
-        told = any(message.role == "assistant" and UNKNOWN[0][:20] in message.text for message in before[-MEMORY:])
-        return self._variant(UNKNOWN_AGAIN, None, before) if told else UNKNOWN[0]
+        return self._variant(UNKNOWN_AGAIN, past) if past.uses(UNKNOWN) else UNKNOWN[0]
 
 
 def split_tokens(text: str) -> list[str]:

@@ -78,6 +78,8 @@ _NAMED = re.compile(
     r"(?P<name>[^\W\d_][\w'-]{0,30}(?: [A-Z][\w'-]{0,30}){0,2})",
     re.IGNORECASE,
 )
+_I_AM = re.compile(r"(?:(?:[Hh]i|[Hh]ello|[Hh]ey)\b[,.!]? )?I(?:'m|’m| am) (?P<name>[A-Z][a-z]{1,30})(?=[.,!]|$)")
+"""Only capitalised: a recogniser's "i'm bob" can't be told from "i'm tired"."""
 _NOT_A_NAME = frozenset({
     "a", "an", "the", "not", "back", "later", "again", "what", "when", "if", "now", "is", "in", "on", "it", "that",
     "this",
@@ -113,7 +115,8 @@ def other_language(text: str) -> bool:
 
 def name_in(text: str) -> tuple[str, int] | None:
     """The name that the speaker gives for themselves, and where the text goes on after it."""
-    found = _NAMED.search(text[:500])
+    head = text[:500]
+    found = _NAMED.search(head) or _I_AM.match(head)
     if not found:
         return None
     name = found["name"].split(" and ")[0]

@@ -29,7 +29,7 @@ _SAME = {
     "mic": "microphone", "u": "you", "ur": "you", "r": "be", "heard": "hear", "saw": "see", "spoke": "speak",
     "spoken": "speak", "drawn": "draw", "written": "write", "wrote": "write", "renderer": "render",
     "recogniser": "recognise", "synthesiser": "synthesise", "meaning": "mean", "programmer": "program", "has": "have",
-    "had": "have",
+    "had": "have", "ok": "okay",
 }  # fmt: skip
 """Irregular forms and spellings that no suffix rule reaches."""
 _CONTRACTIONS = (
@@ -56,11 +56,12 @@ _WHOLE = frozenset({
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a question, contractions spelled out, fillers left out."""
+    """The words of a question, contractions spelled out, fillers left out where there is anything else."""
     words = plain(text[:4000])
     for pattern, full in _CONTRACTIONS:
         words = pattern.sub(full, words)
-    return [word for word in words.replace("'", "").split() if word not in _FILLERS][:MAX_TERMS]
+    split = words.replace("'", "").split()
+    return ([word for word in split if word not in _FILLERS] or split)[:MAX_TERMS]
 
 
 def terms(text: str) -> list[str]:

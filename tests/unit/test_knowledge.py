@@ -62,6 +62,18 @@ def test_more_goes_on_once_and_then_says_so() -> None:
     assert converse("tell me more")[0].startswith("More about what?")
 
 
+def test_what_she_would_add_answers_a_follow_up() -> None:
+    _, port, key = converse("how do i connect ollama", "which port?", "do I need a key for it?")
+    assert port == more("How do I connect Ollama?")
+    assert key != port
+
+
+def test_a_pointing_question_prefers_the_topic_to_its_own_words() -> None:
+    _, about_it = converse("tell me about the renderer", "how does it work?")
+    assert about_it in entry("How does the renderer work?")
+    assert converse("how does it work?")[0] in entry("How do you work?")
+
+
 def test_an_interrupted_answer_still_is_the_topic() -> None:
     whole = entry("How does your voice work?")[0]
     cut = [Message("user", "how do you speak"), Message("assistant", whole[:25])]
@@ -79,6 +91,8 @@ def test_names_are_kept_for_the_conversation() -> None:
     assert both.startswith("Nice to meet you, Ada. ")
     assert both.endswith(entry("What is your licence?")[0])
     assert "Nice to meet" not in converse("my name is not important")[0]
+    assert converse("Hi, I'm Bob.")[0] == "Nice to meet you, Bob."
+    assert converse("I am Sad")[0] in entry("I am sad")
 
 
 def test_she_repeats_herself_and_her_visitor_when_asked() -> None:
@@ -100,6 +114,7 @@ def test_what_she_does_not_know_she_says() -> None:
     assert converse("and in French?")[0] == OTHER_LANGUAGE
     assert converse("привет, как дела")[0].startswith("I'm sorry, I couldn't read that")
     assert converse("🙂")[0].startswith("I didn't catch that")
+    assert converse("ok")[0] in entry("Yes")
 
 
 def test_a_doubtful_match_is_asked_back_and_confirmed() -> None:
