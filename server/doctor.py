@@ -51,15 +51,9 @@ def examine(config: Config, console: Console) -> bool:
     Returns:
         Nothing failed.
     """
-    from server.doctor_engines import check_engines
-
-    checks: tuple[Check, ...] = (
-        check_machine, check_port, check_access, check_microphone, check_udp, check_codecs, check_engines,
-        check_chromium,
-    )  # fmt: skip
     sound = True
-    for check in checks:
-        for finding in check(config):
+    for check in checks():
+        for finding in _findings(check, config):
             sound = sound and finding.state != "fail"
             console.print(f"{MARKS[finding.state]} [bold]{finding.name}[/]  ", end="")
             console.print(finding.found, markup=False, highlight=False, soft_wrap=True)
@@ -67,6 +61,24 @@ def examine(config: Config, console: Console) -> bool:
                 console.print(f"    → {finding.advice}", markup=False, highlight=False, soft_wrap=True)
     console.print("Everything that serving needs is there." if sound else "Fix what is marked ✗, then run it again.")
     return sound
+
+
+def checks() -> tuple[Check, ...]:
+    """Cheap ones first."""
+    from server.doctor_engines import check_engines
+
+    return (
+        check_machine, check_port, check_access, check_microphone, check_udp, check_codecs, check_chromium,
+        check_engines,
+    )  # fmt: skip
+
+
+def _findings(check: Check, config: Config) -> list[Finding]:
+    """What a check found; one that breaks is a finding too, so that the others still run."""
+    try:
+        return check(config)
+    except Exception as error:
+        return [Finding(check.__name__, "fail", f"{type(error).__name__}: {error}", "this is a defect: report it")]
 
 
 def check_machine(config: Config) -> list[Finding]:

@@ -94,7 +94,11 @@ def _at_microphone_rate(pcm: Pcm) -> Pcm:
 def _face(engines: Engines, findings: list[Finding]) -> None:
     renderer = engines.renderers.lend()
     pose = np.zeros(COEFFS, np.float32)
-    renderer.render(pose)
+    try:
+        renderer.render(pose)
+    except (ValueError, RuntimeError) as error:
+        findings.append(Finding("face", "fail", str(error), "make one: visavis train CAPTURE -o avatars/default"))
+        return
     times: list[float] = []
     for _ in range(10):
         begun = time.perf_counter()
@@ -110,7 +114,12 @@ def _face(engines: Engines, findings: list[Finding]) -> None:
 
 def _models(config: Config, findings: list[Finding]) -> None:
     """Servers of others answer at all; any HTTP status will do, as not all list their models."""
-    for name, section in (("language model", config.llm), ("recogniser", config.asr), ("remote voice", config.tts)):
+    remotes = (
+        ("language model", config.llm, "VISAVIS_LLM_KEY"),
+        ("recogniser", config.asr, "VISAVIS_ASR_KEY"),
+        ("remote voice", config.tts, "VISAVIS_TTS_KEY"),
+    )
+    for name, section, variable in remotes:
         if section.provider != "openai":
             continue
         request = urllib.request.Request(f"{section.base_url}/models")
@@ -120,7 +129,6 @@ def _models(config: Config, findings: list[Finding]) -> None:
             urllib.request.urlopen(request, timeout=5).close()
         except urllib.error.HTTPError as error:
             if error.code in (401, 403):
-                variable = f"VISAVIS_{ {'language model': 'LLM', 'recogniser': 'ASR'}.get(name, 'TTS') }_KEY"
                 findings.append(Finding(name, "fail", f"{section.base_url} refuses the key", f"set {variable}"))
                 continue
         except OSError as error:
