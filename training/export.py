@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from engines.nerf.engine import FORMAT, load_renderer
+from engines.nerf.engine import FORMAT, load_renderer, read_meta
 from engines.nerf.field import PortraitField
 from engines.nerf.geometry import BLENDSHAPES, SIZE
 
@@ -73,7 +74,13 @@ def export(model: PortraitField, capture: Capture, output: Path) -> None:
     Image.fromarray(load_renderer(output).render_rgb(rest)).save(output / "preview.png")
 
 
-def write_meta(output: Path, meta: dict[str, object]) -> None:
+def record(output: Path, figures: dict[str, float]) -> None:
+    """Writes what ``evaluate`` measured into the avatar's ``meta.json``, under ``figures``."""
+    meta = read_meta(output)
+    write_meta(output, meta | {"figures": {key: round(value, 4) for key, value in figures.items()}})
+
+
+def write_meta(output: Path, meta: dict[str, Any]) -> None:
     """Writes ``meta.json``, sorted as given, one key a line."""
     lines = ",\n".join(f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in meta.items())
     (output / "meta.json").write_text("{\n" + lines + "\n}\n", encoding="utf-8")

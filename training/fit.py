@@ -28,7 +28,8 @@ from engines.nerf.field import PortraitField
 from engines.nerf.geometry import ray_directions
 
 from .capture import Capture, load
-from .export import export
+from .evaluate import evaluate
+from .export import export, record
 from .frames import Frames, read_frames
 from .losses import FIELD_STEP, field_loss, picture_loss, place_shell
 
@@ -143,9 +144,9 @@ class Fit:
             return field_loss(self.model, self.frames, i, self.rays)
         return picture_loss(self.model, self.frames, i, self.at.step)
 
-    def run(self, moved: Callable[[float, str], None]) -> None:
-        """Trains to the end of the budget; ``moved(seconds, words)`` is told every second or so."""
-        started, before = time.monotonic(), self.at.seconds
+    def run(self, moved: Callable[[float, str], None], clock: Callable[[], float] = time.monotonic) -> None:
+        """Trains to the end of the budget by ``clock``; ``moved(seconds, words)`` is told every second or so."""
+        started, before = clock(), self.at.seconds
         saved, told, recent = 0.0, 0.0, 0.0
         while self.at.seconds < self.budget:
             begin, end = self.span()
@@ -163,7 +164,7 @@ class Fit:
             self.adam.step()
             recent += 0.02 * (loss.item() - recent) if recent else loss.item()
             self.at.step += 1
-            self.at.seconds = before + time.monotonic() - started
+            self.at.seconds = before + clock() - started
             words = f"{self.at.stage} step {self.at.step} loss {recent:.4f}"
             if self.at.seconds - told > 1:
                 told = self.at.seconds
@@ -195,7 +196,8 @@ def train(
 ) -> None:
     """Fits the field to ``capture`` for ``minutes`` and writes the avatar to ``output``.
 
-    Checkpoints and previews go to ``<output>.fit`` every minute; ``resume`` goes on from there.
+    Checkpoints and previews go to ``<output>.fit`` every minute; ``resume`` goes on from there. Where the capture holds
+    frames out, the avatar's ``meta.json`` gets the scores that ``evaluate`` gives.
 
     Raises:
         ValueError: the capture, the budget or the checkpoint is not usable; the message says what to do.
@@ -215,3 +217,5 @@ def train(
         task = bar.add_task("field", total=fit.budget, completed=int(fit.at.seconds))
         fit.run(lambda seconds, words: bar.update(task, completed=seconds, description=words))
     export(fit.model.cpu(), shown, Path(output))
+    if {"test", "wide"} <= set(shown.split):
+        record(Path(output), evaluate(Path(output), Path(capture)))

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engines.nerf.geometry import COLS, ROWS, SIZE, TOP, WINDOW_H, WINDOW_W, place
+from engines.nerf.geometry import COLS, RIM, ROWS, SIZE, TOP, WINDOW_H, WINDOW_W, place
 
 from .capture import Capture, box, eye_boxes, mouth_box
 
@@ -69,7 +69,7 @@ def read_frames(capture: Capture, device: str) -> Frames:
         picture, landmarks = capture.frame(index), capture.landmarks[index]
         solid = _solid(capture.mask(index), landmarks)
         free = (solid == 0)[..., None]
-        free[TOP + WINDOW_H :] = True
+        free[TOP + WINDOW_H - 2 * RIM :] = True  # under the neck nothing moves
         total += picture * free
         count += free
         pictures.append(picture[window].transpose(2, 0, 1))

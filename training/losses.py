@@ -97,4 +97,4 @@ def picture_loss(model: PortraitField, frames: Frames, i: int, step: int) -> Ten
     down, across = error[:, 1:] - error[:, :-1], error[:, :, 1:] - error[:, :, :-1]
     loss = loss + GRADIENT_LOSS * ((down.abs() * scale[1:]).mean() + (across.abs() * scale[:, 1:]).mean())
     cross = F.binary_cross_entropy(alpha, solid.clamp(max=1), reduction="none") * (solid < 2)
-    return loss + ALPHA_LOSS / 10 * cross.mean()
+    return loss + ALPHA_LOSS * cross.mean()

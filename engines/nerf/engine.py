@@ -29,7 +29,7 @@ class NerfRenderer:
         self._graph_path = avatar_dir / "face.onnx"
         self.meta = read_meta(avatar_dir)
         camera = self.meta["camera"]
-        self._camera = Camera(
+        self.camera = Camera(
             camera["focal"], camera["cx"], camera["cy"], tuple(camera["position"]), tuple(camera["pivot"])
         )
         self._low = np.asarray(self.meta["coeffs_low"], np.float32)
@@ -74,7 +74,7 @@ class NerfRenderer:
         if values.shape != (COEFFS,):
             raise ValueError(f"coeffs is {values.shape}, give ({COEFFS},): 52 blendshapes and 6 of pose")
         values = np.clip(np.nan_to_num(values), self._low, self._high)
-        at = place(values, self._camera)
+        at = place(values, self.camera)
         pair = np.array([at.left // 2], np.int64)
         return {"drive": at.drive, "rot": at.rot, "origin": at.origin, "left": pair}, at.left
 

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .geometry import BOX_HALF, COEFFS, COLS, ROWS, SHELL_STEP, SIZE, TOP, Camera, ray_directions
+from .geometry import BOX_HALF, COEFFS, COLS, RIM, ROWS, SHELL_STEP, SIZE, TOP, Camera, ray_directions
 
 CHANNELS = 8  # a plane's: GridSample and the first layer cost in proportion
 HEIGHT, WIDTH = 216, 192  # texels a plane: 0.14-0.16 cm, about the pitch of the rays on the face
@@ -73,6 +73,7 @@ class PortraitField(nn.Module):
     directions: Tensor
     coarse: Tensor
     select: Tensor
+    inside: Tensor
     enlarge_y: Tensor
     enlarge_x: Tensor
 
@@ -97,6 +98,7 @@ class PortraitField(nn.Module):
             "directions": torch.from_numpy(ray_directions(camera, 2)),
             "coarse": torch.from_numpy(ray_directions(camera, step)),
             "select": selection(),
+            "inside": F.pad(torch.ones(1, ROWS - 2 * RIM, COLS - 2 * RIM), (RIM,) * 4),
             "enlarge_y": enlarging(ROWS // SHELL_STEP, ROWS),
             "enlarge_x": enlarging(COLS // SHELL_STEP, COLS),
         }
@@ -161,7 +163,8 @@ class PortraitField(nn.Module):
         planes, _ = self.posed_planes(drive)
         depth = self.shell_depths(rot, origin)[:, rows, cols]
         features, _ = composite(self.query(planes, rot, origin, self.directions[rows, cols], depth))
-        picture = self.upsample(features)
+        inside = self.inside[:, rows, cols].repeat_interleave(2, 1).repeat_interleave(2, 2)
+        picture = self.upsample(features) * inside
         down = slice(TOP + 2 * rows.start, TOP + 2 * rows.stop)
         across = slice(left + 2 * cols.start, left + 2 * cols.stop)
         return picture[:3] + (1.0 - picture[3:]) * self.plate[:, down, across], picture[3:]

@@ -51,13 +51,13 @@ def test_enlarging_is_the_bilinear_one() -> None:
 
 def test_a_layer_folded_to_yuv_makes_the_yuv_of_its_rgb() -> None:
     weight, bias = np.random.default_rng(0).normal(size=(16, 3, 1, 1)).astype(np.float32), np.full(16, 0.1, np.float32)
-    x = np.float32([0.2, -0.1, 0.4])
+    x = np.array([0.2, -0.1, 0.4], np.float32)
     rgba = weight[:, :, 0, 0] @ x + bias
     red, green, blue = rgba[:12].reshape(3, 4)
     folded, shift = yuv_weights(weight, bias)
     out = folded[:, :, 0, 0] @ x + shift
-    np.testing.assert_allclose(out[:4], 16.5 + 65.481 * red + 128.553 * green + 24.966 * blue, rtol=1e-5)
-    np.testing.assert_allclose(out[5 - 1], 128.5 + (-37.797 * red - 74.203 * green + 112 * blue).mean(), rtol=1e-5)
+    np.testing.assert_allclose(out[:4], 65.481 * red + 128.553 * green + 24.966 * blue, rtol=1e-5)
+    np.testing.assert_allclose(out[4], (-37.797 * red - 74.203 * green + 112 * blue).mean(), rtol=1e-5)
     np.testing.assert_allclose(out[6:], rgba[12:], rtol=1e-5)
 
 

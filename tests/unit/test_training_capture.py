@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,9 +14,13 @@ from training.capture import box, load
 pytestmark = pytest.mark.unit
 
 
-def write(folder: Path, frames: int = 2, **changed: NDArray[np.generic] | None) -> Path:
-    """Writes a ``capture.npz`` of ``frames`` frames; a change to None leaves the array out."""
-    arrays: dict[str, NDArray[np.generic] | None] = {
+Arrays = dict[str, NDArray[Any] | None]
+
+
+def write(folder: Path, changed: Arrays | None = None) -> Path:
+    """Writes a ``capture.npz`` of two frames; a change to None leaves the array out."""
+    frames = 2
+    arrays: Arrays = {
         "arkit": np.zeros((frames, 52), np.float32),
         "arkit_names": np.array([f"shape{k}" for k in range(52)]),
         "split": np.array(["train"] * frames),
@@ -23,14 +28,14 @@ def write(folder: Path, frames: int = 2, **changed: NDArray[np.generic] | None) 
         "translation": np.ones((frames, 3), np.float32),
         "landmarks": np.zeros((frames, 68, 2), np.float32),
         "pivot": np.zeros(3, np.float32),
-        "focal_px": np.float64(1200),  # type: ignore[dict-item]
-        "cx": np.float64(256),  # type: ignore[dict-item]
-        "cy": np.float64(256),  # type: ignore[dict-item]
-        "camera": np.float32([0, 0, 100]),
+        "focal_px": np.array(1200.0),
+        "cx": np.array(256.0),
+        "cy": np.array(256.0),
+        "camera": np.array([0, 0, 100], np.float32),
     }
-    arrays |= changed
+    arrays |= changed or {}
     kept = {key: value for key, value in arrays.items() if value is not None}
-    np.savez(folder / "capture.npz", **kept)  # type: ignore[arg-type]
+    np.savez(folder / "capture.npz", allow_pickle=False, **kept)
     return folder
 
 
@@ -50,8 +55,8 @@ def test_angles_become_radians_after_the_blendshapes(tmp_path: Path) -> None:
         ({"arkit": np.zeros((0, 52), np.float32)}, "no frames: capture some first"),
     ],
 )
-def test_a_broken_capture_says_what_to_do(tmp_path: Path, changed: dict[str, NDArray[np.generic]], said: str) -> None:
-    write(tmp_path, **changed)
+def test_a_broken_capture_says_what_to_do(tmp_path: Path, changed: Arrays, said: str) -> None:
+    write(tmp_path, changed)
     with pytest.raises(ValueError, match=said):
         load(tmp_path)
 
@@ -73,5 +78,5 @@ def test_a_missing_frame_is_named(tmp_path: Path) -> None:
 
 
 def test_a_box_grows_on_every_side_and_stays_in_the_picture() -> None:
-    assert box(np.float32([[10, 20], [20, 60]]), 0.5) == (5, 0, 25, 80)
-    assert box(np.float32([[500, 20], [511, 60]]), 0.5) == (494, 0, 512, 80)
+    assert box(np.array([[10, 20], [20, 60]], np.float32), 0.5) == (5, 0, 25, 80)
+    assert box(np.array([[500, 20], [511, 60]], np.float32), 0.5) == (494, 0, 512, 80)

@@ -9,12 +9,12 @@ import pytest
 
 pytest.importorskip("PIL")
 
-from training.evaluate import Pooled, head_mask, sharpness_terms, ssim  # noqa: E402
+from training.evaluate import Picture, Pooled, head_mask, sharpness_terms, ssim
 
 pytestmark = pytest.mark.unit
 
 RANDOM = np.random.default_rng(0)
-PICTURE = RANDOM.uniform(0, 255, (40, 50)).astype(np.float32)
+PICTURE: Picture = RANDOM.uniform(0, 255, (40, 50)).astype(np.float32)
 
 
 def test_errors_are_pooled_before_the_logarithm() -> None:
@@ -28,7 +28,7 @@ def test_errors_are_pooled_before_the_logarithm() -> None:
 def test_a_picture_is_as_sharp_as_itself_and_half_its_contrast_half() -> None:
     agreeing, steepness = sharpness_terms(PICTURE, PICTURE)
     assert agreeing / steepness == pytest.approx(1)
-    halved, _ = sharpness_terms(PICTURE / 2, PICTURE)
+    halved, _ = sharpness_terms(np.multiply(PICTURE, 0.5, dtype=np.float32), PICTURE)
     assert halved / steepness == pytest.approx(0.5, rel=1e-5)
 
 
