@@ -203,7 +203,7 @@ def test_every_phone_has_a_shape_and_fits_the_ranges() -> None:
         assert all(viseme.shape.min() >= 0 and viseme.shape.max() <= 0.6 for viseme in visemes)
 
 
-def test_a_day_of_speech_keeps_no_past() -> None:
+def test_a_long_phrase_keeps_no_samples() -> None:
     stream: SpeechMotionStream = SpeechMotion().stream()
     for _ in range(30 * SAMPLE_RATE // 4800):
         stream.push(AudioChunk(np.zeros(4800, np.int16)))
