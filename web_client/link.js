@@ -9,6 +9,8 @@ import { Call, CallRefused } from "./call.js";
 
 /** Seconds between attempts: soon at first (a server that restarts), then easy on a server that is down. */
 const BACK_OFF_S = [0.5, 1, 2, 4, 8, 15];
+/** A call that held for so long was a good one: after it the back-off begins anew. */
+const STEADY_MS = 10_000;
 /** For a busy server that does not say when to come back. */
 const BUSY_S = 5;
 
@@ -29,21 +31,27 @@ export class Link {
     /** @type {Call | null} */
     this.call = null;
     this.failures = 0;
+    this.openedAt = Infinity;
     this.timer = 0;
   }
 
   /** Places a call now, instead of the one that may be under way. */
   async connect() {
     this.end();
+    this.openedAt = Infinity;
     if (this.state.kind !== "lost" && this.state.kind !== "busy") this.become({ kind: "connecting" });
     const call = new Call({
       onStream: this.options.onStream,
       onOpen: () => {
-        this.failures = 0;
+        this.openedAt = performance.now();
         this.become({ kind: "open" });
       },
       onEvent: this.options.onEvent,
-      onLost: () => (this.options.wanted() ? this.retry(this.backOff(), "lost") : this.become({ kind: "ended" })),
+      onLost: () => {
+        if (performance.now() - this.openedAt > STEADY_MS) this.failures = 0;
+        if (this.options.wanted()) this.retry(this.backOff(), "lost");
+        else this.become({ kind: "ended" });
+      },
     });
     this.call = call;
     try {
@@ -61,7 +69,6 @@ export class Link {
     if (status === 401) {
       this.become({ kind: "key", rejected: this.options.hasKey() });
     } else if (status === 503) {
-      this.failures = 0;
       this.retry(/** @type {CallRefused} */ (error).retryAfter ?? BUSY_S, "busy");
     } else {
       if (status) console.error(error);

@@ -186,7 +186,7 @@ def test_the_second_caller_waits_and_gets_the_freed_place(browser: Browser, serv
     waiting = second.new_page()
     waiting.goto(server.url)
     in_state(waiting, "busy")
-    expect(waiting.get_by_role("heading")).to_have_text("She is talking with someone else")
+    expect(waiting.get_by_role("heading", level=2)).to_have_text("She is talking with someone else")
     page.close()
     until(lambda: server.sessions() == 0, 3)
     in_state(waiting, "ready", CONNECT_MS)

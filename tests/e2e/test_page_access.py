@@ -59,7 +59,7 @@ def test_the_key_is_asked_for_once_and_a_lost_server_found_again(browser: Browse
 
     server.kill()
     in_state(page, "lost")
-    expect(page.get_by_role("heading")).to_have_text("The connection was lost")
+    expect(page.get_by_role("heading", level=2)).to_have_text("The connection was lost")
     page.get_by_label("Your message").fill("Still there?")
     server.start()
     in_state(page, "ready")
