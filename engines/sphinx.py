@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import math
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,9 @@ from engines.media import Pcm
 
 FRAME_SAMPLES = 160
 """Samples of one acoustic frame: 10 ms at 16 kHz (`frate` 100, the acoustic model's)."""
+
+LOG_BASE = math.log(1.0001)
+"""The library counts in powers of 1.0001 (`logbase`)."""
 
 _POINTER = ctypes.c_void_p
 _INT = ctypes.c_int
@@ -29,14 +33,15 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "ps_config_free": (_INT, [_POINTER]),
     "ps_init": (_POINTER, [_POINTER]),
     "ps_free": (_INT, [_POINTER]),
-    "ps_add_jsgf_string": (_INT, [_POINTER, _TEXT, _TEXT]),
-    "ps_activate_search": (_INT, [_POINTER, _TEXT]),
     "ps_set_cmn": (_INT, [_POINTER, _TEXT]),
     "ps_get_cmn": (_TEXT, [_POINTER, _INT]),
     "ps_start_utt": (_INT, [_POINTER]),
     "ps_process_raw": (_INT, [_POINTER, _POINTER, ctypes.c_size_t, _INT, _INT]),
     "ps_end_utt": (_INT, [_POINTER]),
     "ps_get_hyp": (_TEXT, [_POINTER, _INT32_OUT]),
+    "ps_get_prob": (ctypes.c_int32, [_POINTER]),
+    "ps_lookup_word": (_POINTER, [_POINTER, _TEXT]),
+    "ckd_free": (None, [_POINTER]),
     "ps_seg_iter": (_POINTER, [_POINTER]),
     "ps_seg_next": (_POINTER, [_POINTER]),
     "ps_seg_word": (_TEXT, [_POINTER]),
@@ -54,7 +59,8 @@ class Segment:
     start: int
     end: int
     acoustic: int
-    """Log score of the sound alone; comparable between decoders that share an acoustic model."""
+    """Log score of the sound alone. An n-gram search gives it 2**10 times larger than a grammar's (`SENSCR_SHIFT`
+    in src/hmm.h)."""
 
     @property
     def filler(self) -> bool:
@@ -71,6 +77,9 @@ class Decoder:
     def __init__(self, **settings: str | int | float | bool) -> None:
         """`settings` are pocketsphinx's configuration parameters. Raises `SphinxError` where they are refused."""
         self._lib = _library()
+        self._phones: dict[str, list[str]] = {}
+        self._started = False
+        settings = {"loglevel": "FATAL", **settings}
         config = self._lib.ps_config_parse_json(None, json.dumps(settings).encode())
         if not config:
             raise SphinxError(f"pocketsphinx refused the settings {settings}")
@@ -84,11 +93,6 @@ class Decoder:
         if decoder:
             self._lib.ps_free(decoder)
 
-    def use_grammar(self, jsgf: str) -> None:
-        """Search a JSGF grammar from now on. Raises `SphinxError` where it does not parse."""
-        self._check(self._lib.ps_add_jsgf_string(self._decoder, b"grammar", jsgf.encode()), "read the grammar")
-        self._check(self._lib.ps_activate_search(self._decoder, b"grammar"), "use the grammar")
-
     @property
     def cepstral_mean(self) -> str:
         """The mean that features are normalised by: what the decoder has learned of this voice and microphone."""
@@ -99,6 +103,10 @@ class Decoder:
         self._check(self._lib.ps_set_cmn(self._decoder, mean.encode()), "set the cepstral mean")
 
     def start(self) -> None:
+        """Begin an utterance; one that was left open is dropped."""
+        if self._started:
+            self.end()
+        self._started = True
         self._check(self._lib.ps_start_utt(self._decoder), "start an utterance")
 
     def feed(self, pcm: Pcm) -> None:
@@ -109,6 +117,7 @@ class Decoder:
             )
 
     def end(self) -> None:
+        self._started = False
         self._check(self._lib.ps_end_utt(self._decoder), "end an utterance")
 
     def hypothesis(self) -> str:
@@ -128,6 +137,32 @@ class Decoder:
             found.append(Segment(word, start.value, end.value + 1, acoustic.value))
             segment = self._lib.ps_seg_next(segment)
         return found
+
+    def log_posterior(self) -> float:
+        """Natural logarithm of the hypothesis' posterior probability, from the lattice of an ended utterance."""
+        return self._lib.ps_get_prob(self._decoder) * LOG_BASE
+
+    def pronunciations(self, word: str) -> list[str]:
+        """The dictionary's ways to say `word`, the usual one first."""
+        found: list[str] = []
+        while phones := self._lookup(word if not found else f"{word}({len(found) + 1})"):
+            found.append(phones)
+        return found
+
+    def phones(self, word: str) -> list[str]:
+        """The phones of one segment's word, which names its pronunciation: `the(2)`."""
+        if word not in self._phones:
+            self._phones[word] = self._lookup(word).split()
+        return self._phones[word]
+
+    def _lookup(self, entry: str) -> str:
+        pointer = self._lib.ps_lookup_word(self._decoder, entry.encode())
+        if not pointer:
+            return ""
+        try:
+            return (ctypes.string_at(pointer) or b"").decode()
+        finally:
+            self._lib.ckd_free(pointer)
 
     @staticmethod
     def _check(result: int, what: str) -> None:
