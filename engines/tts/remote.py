@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -58,7 +58,7 @@ class RemoteSpeech:
             max_retries=0,
         )
 
-    async def synthesize(self, text: str) -> AsyncIterator[AudioChunk]:
+    async def synthesize(self, text: str) -> AsyncGenerator[AudioChunk, None]:
         """Speak `text` in chunks of 100 ms, as they arrive; nothing where there is nothing to say.
 
         Raises:
