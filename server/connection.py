@@ -149,7 +149,8 @@ class Conversation:
             reason = str(ends.exceptions[0])
         except* Exception as failures:
             reason = "the session failed"
-            log.exception("session %s failed", self.settings.id, exc_info=failures)
+            for failure in _causes(failures):
+                log.error("session %s failed", self.settings.id, exc_info=failure)
         lasted = round(self._clock() - self._started, 1)
         calls.info("ended", extra={"fields": {"session": self.settings.id, "reason": reason, "seconds": lasted}})
         return reason
@@ -180,6 +181,15 @@ class Conversation:
             if now - call.last_packet() >= max(limits.come_back_s, limits.stale_after_s):
                 raise HungUp("the client has gone silent")
             await asyncio.sleep(CHECK_S)
+
+
+def _causes(failures: BaseExceptionGroup[Exception]) -> list[Exception]:
+    """What went wrong, out of the groups that passed it up."""
+    return [
+        cause
+        for failure in failures.exceptions
+        for cause in (_causes(failure) if isinstance(failure, BaseExceptionGroup) else [failure])
+    ]
 
 
 async def converse_webrtc(
