@@ -48,9 +48,19 @@ class TranscriptionError(Exception):
 class LLM(Protocol):
     """A language model. `instructions` is the system prompt; closing the iterator stops the generation."""
 
+    async def warm(self) -> None:
+        """Make the first turn as quick as the others.
+
+        Raises:
+            LanguageModelError: the model can't be reached.
+        """
+
     def stream(
         self, messages: Sequence[Message], *, instructions: str = "", temperature: float | None = None
     ) -> AsyncGenerator[str, None]: ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
 
 
 class TTS(Protocol):

@@ -24,6 +24,12 @@ class FakeLLM:
         self.asked: list[list[Message]] = []
         self.closed = 0
 
+    async def warm(self) -> None:
+        """Nothing is cold."""
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
     async def stream(
         self, messages: Sequence[Message], *, instructions: str = "", temperature: float | None = None
     ) -> AsyncGenerator[str, None]:

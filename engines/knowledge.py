@@ -119,6 +119,12 @@ class KnowledgeChat:
         self._now = now
         self._seed = seed
 
+    async def warm(self) -> None:
+        """Nothing is cold: the file was read and indexed when this was made."""
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
     async def stream(
         self, messages: Sequence[Message], *, instructions: str = "", temperature: float | None = None
     ) -> AsyncGenerator[str, None]:

@@ -28,14 +28,6 @@ class SpeechStopped:
 
 
 @dataclass(frozen=True, slots=True)
-class SpeechDismissed:
-    """What began was no speech after all (a cough): she goes on. The started item never comes."""
-
-    item_id: str
-    audio_end_ms: int
-
-
-@dataclass(frozen=True, slots=True)
 class AudioCommitted:
     item_id: str
     previous_item_id: str | None
@@ -217,7 +209,6 @@ class Failure:
 SessionEvent = (
     SpeechStarted
     | SpeechStopped
-    | SpeechDismissed
     | AudioCommitted
     | AudioCleared
     | ItemAdded

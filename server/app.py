@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -17,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
+from engines import LLM, LanguageModelError
 from pipeline.session import Engines
 from server.auth import Forbidden, Gatekeeper, credential_of
 from server.calls import CallTable
@@ -26,6 +28,8 @@ from server.connection import Service
 from server.guard import Guard, refuse
 from server.observe import Metrics
 from server.switchboard import CALLS, SESSION_MAX_BYTES, Switchboard
+
+log = logging.getLogger("visavis.app")
 
 PAGE = Path(__file__).resolve().parent.parent / "web_client"
 
@@ -59,8 +63,11 @@ def create_app(config: Config, engines: Engines) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None, None]:
-        async with board.open():
+        async with asyncio.TaskGroup() as tasks, board.open():
+            warming = tasks.create_task(_warm(engines.llm))
             yield
+            warming.cancel()
+        await engines.llm.close()
 
     return Starlette(
         routes=[
@@ -77,6 +84,14 @@ def create_app(config: Config, engines: Engines) -> Starlette:
         exception_handlers={HTTPException: _explain},
         lifespan=lifespan,
     )
+
+
+async def _warm(llm: LLM) -> None:
+    """A model that can't be reached is no reason not to serve: it may come up later, and she says so meanwhile."""
+    try:
+        await llm.warm()
+    except LanguageModelError as error:
+        log.warning("the language model: %s", error)
 
 
 def _clock() -> float:

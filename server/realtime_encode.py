@@ -34,7 +34,6 @@ from pipeline.events import (
     ResponseCreated,
     ResponseDone,
     SessionEvent,
-    SpeechDismissed,
     SpeechStarted,
     SpeechStopped,
     StateChanged,
@@ -89,7 +88,7 @@ class Encoder:
 
     def emit(self, event: SessionEvent) -> None:
         match event:
-            case SpeechStarted() | SpeechStopped() | SpeechDismissed() | AudioCommitted() | AudioCleared():
+            case SpeechStarted() | SpeechStopped() | AudioCommitted() | AudioCleared():
                 self._input_audio(event)
             case InputTranscriptDelta() | InputTranscriptCompleted() | InputTranscriptFailed():
                 self._input_transcript(event)
@@ -119,12 +118,12 @@ class Encoder:
         self._send(json.dumps(event, ensure_ascii=False, separators=(",", ":")))
 
     def _input_audio(
-        self, event: SpeechStarted | SpeechStopped | SpeechDismissed | AudioCommitted | AudioCleared
+        self, event: SpeechStarted | SpeechStopped | AudioCommitted | AudioCleared
     ) -> None:
         match event:
             case SpeechStarted(item_id, at):
                 self._write("input_audio_buffer.speech_started", item_id=item_id, audio_start_ms=at)
-            case SpeechStopped(item_id, at) | SpeechDismissed(item_id, at):
+            case SpeechStopped(item_id, at):
                 self._write("input_audio_buffer.speech_stopped", item_id=item_id, audio_end_ms=at)
             case AudioCommitted(item_id, previous):
                 self._write("input_audio_buffer.committed", item_id=item_id, previous_item_id=previous)

@@ -171,11 +171,6 @@ def test_a_spoken_turn_of_the_user() -> None:
     assert told[6]["usage"] == {"type": "duration", "seconds": 1.18}
 
 
-def test_a_cough_ends_what_it_started() -> None:
-    told = Sent().emit(ev.SpeechStarted("item_2", 320), ev.SpeechDismissed("item_2", 500))
-    assert kinds(told) == ["input_audio_buffer.speech_started", "input_audio_buffer.speech_stopped"]
-
-
 def test_the_small_ones() -> None:
     sent = Sent()
     told = sent.emit(
