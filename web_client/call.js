@@ -43,7 +43,7 @@ export class Call {
     /** @type {string | null} */
     this.location = null;
     this.ended = false;
-    this.received = { bytes: 0, at: performance.now() };
+    this.received = { packets: 0, at: performance.now() };
     this.watch = 0;
     this.listen();
   }
@@ -80,12 +80,12 @@ export class Call {
   }
 
   async check() {
-    let bytes = 0;
+    let packets = 0;
     for (const report of (await this.peer.getStats()).values()) {
-      if (report.type === "transport") bytes += report.bytesReceived ?? 0;
+      if (report.type === "inbound-rtp") packets += report.packetsReceived ?? 0;
     }
     const now = performance.now();
-    if (bytes > this.received.bytes) this.received = { bytes, at: Math.max(now, this.received.at) };
+    if (packets > this.received.packets) this.received = { packets, at: Math.max(now, this.received.at) };
     if (now - this.received.at > SILENCE_MS) this.lose();
   }
 

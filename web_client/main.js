@@ -37,12 +37,15 @@ const DESERTED_S = 240;
 const FORGET_S = 60;
 
 let started = false;
+/** The microphone was asked for, in vain. */
+let voiceless = false;
 let announced = "";
 
 const microphone = new Microphone({
   onLevel: (level) => microphoneButton.style.setProperty("--level", level.toFixed(2)),
   onEnded: () => {
     link.call?.useMicrophone(null);
+    voiceless = true;
     tell("The microphone was disconnected. Plug it in and press the microphone, or type.");
     show();
   },
@@ -82,7 +85,7 @@ const conversation = new Conversation({
 function show() {
   const { name, words } = shownState(link.state, conversation.mood, microphone.live);
   page.dataset.state = name;
-  page.dataset.mic = microphone.track === null ? "off" : microphone.live ? "live" : "muted";
+  page.dataset.mic = microphone.live ? "live" : microphone.track ? "muted" : voiceless ? "failed" : "off";
   byId("status", HTMLElement).textContent = words;
   announce(link.state.kind === "open" ? "Connected" : words);
   microphoneButton.title = `${microphone.live ? "Mute" : "Turn on"} the microphone (M)`;
@@ -152,8 +155,10 @@ async function openMicrophone() {
   try {
     const track = await microphone.open();
     await link.call?.useMicrophone(track);
+    voiceless = false;
     tell("");
   } catch (error) {
+    voiceless = true;
     tell(plainReason(error));
   }
   show();
@@ -190,6 +195,7 @@ function submitText(event) {
   const words = text.value.trim();
   if (!words || !conversation.say(words)) return;
   started = true;
+  tell("");
   text.value = "";
   show();
 }
