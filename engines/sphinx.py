@@ -35,6 +35,7 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "ps_free": (_INT, [_POINTER]),
     "ps_set_cmn": (_INT, [_POINTER, _TEXT]),
     "ps_get_cmn": (_TEXT, [_POINTER, _INT]),
+    "ps_set_align_text": (_INT, [_POINTER, _TEXT]),
     "ps_start_utt": (_INT, [_POINTER]),
     "ps_process_raw": (_INT, [_POINTER, _POINTER, ctypes.c_size_t, _INT, _INT]),
     "ps_end_utt": (_INT, [_POINTER]),
@@ -101,6 +102,14 @@ class Decoder:
     @cepstral_mean.setter
     def cepstral_mean(self, mean: str) -> None:
         self._check(self._lib.ps_set_cmn(self._decoder, mean.encode()), "set the cepstral mean")
+
+    def align(self, words: str) -> None:
+        """Let the next utterance be these words of the dictionary, separated by spaces: only their times are sought.
+
+        Raises:
+            SphinxError: a word is not in the dictionary.
+        """
+        self._check(self._lib.ps_set_align_text(self._decoder, words.encode()), "align these words")
 
     def start(self) -> None:
         """Begin an utterance; one that was left open is dropped."""

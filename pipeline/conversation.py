@@ -77,22 +77,12 @@ class Conversation:
     def delete(self, item_id: str) -> None:
         del self._items[self._index(item_id)]
 
-    def messages(self, only: Sequence[str | Message] | None = None, limit: int | None = None) -> list[Message]:
-        """What a language model is given: items with text, the last `limit` of them, or those in `only`.
-
-        Raises:
-            ItemError: an id in `only` is not there.
-        """
+    def messages(self, only: Sequence[Item | Message] | None = None, limit: int | None = None) -> list[Message]:
+        """What a language model is given: items with text, the last `limit` of them, or those in `only`."""
         entries = self._items if only is None else only
-        messages = [self._message(entry) for entry in entries]
+        messages = [entry if isinstance(entry, Message) else Message(entry.role, entry.text) for entry in entries]
         messages = [message for message in messages if message.text]
         return messages[-limit:] if limit else messages
-
-    def _message(self, entry: Item | Message | str) -> Message:
-        if isinstance(entry, Message):
-            return entry
-        item = self.get(entry) if isinstance(entry, str) else entry
-        return Message(item.role, item.text)
 
     def _index(self, item_id: str) -> int:
         for place, item in enumerate(self._items):

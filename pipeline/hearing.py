@@ -86,6 +86,8 @@ class Hearing:
 
     def detect(self, detection: TurnDetection | None) -> None:
         self._listener.detection = detection
+        if detection is None:
+            self._stop_listening()
 
     def feed(self, pcm: Pcm) -> None:
         self._received += len(pcm)
@@ -101,12 +103,13 @@ class Hearing:
             raise Refused(
                 "the input audio buffer is empty; append audio before you commit it", "input_audio_buffer_commit_empty"
             )
+        self._stop_listening()
         self._commit_item(Timings(self._clock(), spoken=True), answer=False)
 
     def clear(self) -> None:
         self._listener.clear()
         self._partial = ""
-        self.user_speaks = False
+        self._stop_listening()
         self._host.tell(ev.AudioCleared())
         self._host.show_mood()
 
@@ -148,9 +151,14 @@ class Hearing:
             self._host.tell(ev.InputTranscriptDelta(self._item_id, text[len(self._partial) :]))
             self._partial = text
 
+    def _stop_listening(self, at: int | None = None) -> None:
+        """Tell that speech is over, where its start was told: at `at`, or here where the client itself ends it."""
+        if self.user_speaks:
+            self.user_speaks = False
+            self._host.tell(ev.SpeechStopped(self._item_id, (self._received if at is None else at) * 1000 // MIC_RATE))
+
     def _speech_stopped(self, at: int) -> None:
-        self.user_speaks = False
-        self._host.tell(ev.SpeechStopped(self._item_id, at * 1000 // MIC_RATE))
+        self._stop_listening(at)
         now = self._clock()
         timings = Timings(now - (self._received - at) / MIC_RATE, spoken=True, decided=now)
         detection = self._host.options.turn_detection

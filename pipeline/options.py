@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from engines import Message
+from pipeline.conversation import Item
 
 Modality = Literal["audio", "text"]
 
@@ -53,5 +54,5 @@ class ResponseRequest:
     """Echoed in `response.created` and `response.done`."""
     in_conversation: bool = True
     """False for an out-of-band response (`conversation: "none"`), which leaves the history alone."""
-    input: tuple[str | Message, ...] | None = None
-    """Item ids, or messages of its own, to answer instead of the whole conversation."""
+    input: tuple[Item | Message, ...] | None = None
+    """Items of the conversation, or messages of its own, to answer instead of the whole conversation."""

@@ -19,7 +19,7 @@ from pipeline.meter import Meter
 from pipeline.options import ResponseRequest, SessionOptions
 from pipeline.refused import Refused
 from pipeline.script import Script
-from pipeline.stages import Synthesize
+from pipeline.stages import Align, Synthesize, aligned
 from pipeline.turn import Timings, Turn, Voice, reply, reply_text
 from pipeline.worker import Worker
 
@@ -44,6 +44,8 @@ class Engines:
     motion: Motion
     idle: Idle
     renderers: Renderers
+    align: Align | None = None
+    """For a voice that gives no word times."""
 
 
 class Speaking:
@@ -87,7 +89,7 @@ class Speaking:
         self._scripts: OrderedDict[str, Script] = OrderedDict()
         self._speak_worker = Worker("speak")
         self._act_worker = Worker("act")
-        self._synthesize = _synthesizer(engines.tts, self._speak_worker)
+        self._synthesize = _synthesizer(engines, self._speak_worker)
 
     @property
     def audible(self) -> bool:
@@ -265,9 +267,9 @@ class Speaking:
         await self._act_worker.settle(SETTLE_S)
 
 
-def _synthesizer(tts: TTS | RemoteTTS, worker: Worker) -> Synthesize:
+def _synthesizer(engines: Engines, worker: Worker) -> Synthesize:
     """A voice behind a network is an async generator already; a local one is stepped by its thread."""
-    synthesize = tts.synthesize
-    if inspect.isasyncgenfunction(synthesize):
-        return synthesize
-    return lambda text: worker.iterate(synthesize, text)  # pyright: ignore
+    synthesize = engines.tts.synthesize
+    if not inspect.isasyncgenfunction(synthesize):
+        return lambda text: worker.iterate(synthesize, text)  # pyright: ignore
+    return aligned(synthesize, engines.align, worker) if engines.align else synthesize

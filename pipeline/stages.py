@@ -9,13 +9,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from engines import MotionStream
-from engines.media import SAMPLES_PER_FRAME, AudioChunk, Coeffs, MotionFrame
+from engines.media import SAMPLES_PER_FRAME, AudioChunk, Coeffs, MotionFrame, Pcm, TimedWord
 from pipeline.phrases import Phraser
 from pipeline.script import Script
 from pipeline.worker import Worker
 
 Synthesize = Callable[[str], AsyncGenerator[AudioChunk, None]]
 """A voice as the pipeline sees it, wherever it runs."""
+
+
+Align = Callable[[str, Pcm], tuple[TimedWord, ...]]
+"""Finds the words of a finished phrase in its sound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,22 @@ async def speak(phrases: AsyncIterator[str], synthesize: Synthesize) -> AsyncGen
             async for chunk in chunks:
                 yield Speech(phrase, chunk)
         yield Speech(phrase, None)
+
+
+def aligned(synthesize: Synthesize, align: Align, worker: Worker) -> Synthesize:
+    """A voice that gives no word times, with those that alignment finds once a phrase is whole."""
+
+    async def timed(text: str) -> AsyncGenerator[AudioChunk, None]:
+        heard: list[Pcm] = []
+        async with aclosing(synthesize(text)) as chunks:
+            async for chunk in chunks:
+                heard.append(chunk.pcm)
+                yield chunk
+        if heard:
+            words = await worker.call(align, text, np.concatenate(heard))
+            yield AudioChunk(np.zeros(0, np.int16), words)
+
+    return timed
 
 
 async def act(

@@ -13,6 +13,7 @@ from engines.nerf.engine import load_renderer
 from engines.nerf.pool import RendererPool
 from engines.vad import SileroVAD
 from pipeline.session import Engines
+from pipeline.stages import Align
 from server.config import Config
 
 
@@ -30,6 +31,7 @@ def build_engines(config: Config) -> Engines:
         vad=SileroVAD(),
         motion=SpeechMotion(),
         idle=IdleBody(),
+        align=_aligner(config),
         renderers=RendererPool(lambda: load_renderer(config.avatar.path, config.avatar.threads)),
     )
 
@@ -61,6 +63,15 @@ def _voice(config: Config) -> TTS | RemoteTTS:
     from engines.tts.espeak import EspeakTTS
 
     return EspeakTTS(tts.voice, tts.rate, tts.pitch) if tts.voice else EspeakTTS(rate=tts.rate, pitch=tts.pitch)
+
+
+def _aligner(config: Config) -> Align | None:
+    """espeak-ng knows its own word times."""
+    if config.tts.provider == "espeak":
+        return None
+    from engines.align import WordAligner
+
+    return WordAligner().align
 
 
 def _recogniser(config: Config, knowledge: Knowledge) -> ASR | RemoteASR:

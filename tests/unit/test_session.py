@@ -9,7 +9,7 @@ import pytest
 
 from engines import LanguageModelError, Message
 from engines.fake import FakeLLM, FakeRenderers, FakeTTS
-from engines.media import SAMPLE_RATE
+from engines.media import SAMPLE_RATE, AudioChunk, Pcm, TimedWord
 from pipeline import events as ev
 from pipeline.options import ResponseRequest, SessionOptions
 from pipeline.session import Refused
@@ -318,3 +318,21 @@ async def test_a_client_that_vanishes_mid_word_leaves_nothing_behind() -> None:
         stage.run.cancel()
         await asyncio.gather(stage.run, return_exceptions=True)
         assert llm.closed == 1
+
+
+async def test_a_voice_without_times_is_cut_at_exact_words_once_its_phrase_is_aligned() -> None:
+    class Timeless(FakeTTS):
+        async def synthesize(self, text: str) -> AsyncGenerator[AudioChunk, None]:
+            async for chunk in super().synthesize(text):
+                yield AudioChunk(chunk.pcm)
+
+    def align(text: str, pcm: Pcm) -> tuple[TimedWord, ...]:
+        # All of it is said in the first half of the sound.
+        return (TimedWord(text, 0, len(pcm) // 2, len(text)),)
+
+    engines = replace(fakes(llm=FakeLLM("one two three four five six"), tts=Timeless()), align=align)
+    async with scene(engines) as stage:
+        stage.session.respond(ResponseRequest())
+        await asyncio.sleep(0.5)
+        stage.session.cancel()
+        assert stage.session.conversation.messages()[-1].text == "one two three four five six"
