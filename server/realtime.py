@@ -165,11 +165,8 @@ class Codec:
     async def _respond(self, event: Json) -> None:
         defaults = self._settings.defaults
         wire = read_object(event, "response") if event.get("response") is not None else {}
-        request = read_response(wire, defaults.text_max_chars, defaults.options.max_output_tokens)
-        for entry in request.input or ():
-            if isinstance(entry, str):
-                self._session.conversation.get(entry)
-        self._session.respond(request)
+        find = self._session.conversation.get
+        self._session.respond(read_response(wire, defaults.text_max_chars, defaults.options.max_output_tokens, find))
 
     async def _cancel(self, event: Json) -> None:
         wanted = event.get("response_id")

@@ -15,12 +15,12 @@ from server.realtime_values import AudioFormat
 STEP_SAMPLES = MIC_RATE // 50
 """320: released at a time (20 ms)."""
 
-BURST_S = 0.5
-"""Released at once: a live microphone's uneven packets pass undelayed."""
+BURST_S = 5.0
+"""Released at once: a live microphone's uneven packets, and a question that arrives as one recording."""
 
 SPEED = 1.25
-"""Times real time at which a longer backlog is released: a file that arrives at once must not outrun the ears (they
-drop what they can't keep up with), and a client's fast clock must not build up a delay."""
+"""Times real time at which a longer backlog is released: a file that arrives at once must not take the cores from the
+pictures of other sessions, nor outrun the ears, and a client's fast clock must not build up a delay."""
 
 MAX_BACKLOG = MIC_RATE * 120
 """Samples that wait here (two minutes, 4 MB); a client that sends more ahead waits."""

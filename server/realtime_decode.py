@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Callable
 from typing import cast
 
 from engines import Message
@@ -135,10 +136,14 @@ def _part_text(fields: Json, kind: PartKind, text_max: int) -> str | None:
         raise BadEvent(str(error), "item.content", "string_above_max_length") from None
 
 
-def read_response(wire: Json, text_max: int, token_bound: int | None) -> ResponseRequest:
+def read_response(wire: Json, text_max: int, token_bound: int | None, find: Callable[[str], Item]) -> ResponseRequest:
     """The settings of a `response.create`. Unknown keys, and `tools`, are ignored.
 
+    Args:
+        find: an item of the conversation by its id.
+
     Raises:
+        ItemError: a referenced item is not there.
         BadEvent: a known key with a value that is not allowed.
     """
     instructions, modalities, tokens = (
@@ -152,7 +157,7 @@ def read_response(wire: Json, text_max: int, token_bound: int | None) -> Respons
             max_output_tokens=None if tokens is None else read_max_tokens(tokens, token_bound),
             metadata=_read_metadata(wire.get("metadata")),
             in_conversation=wire.get("conversation") != "none",
-            input=_read_input(wire.get("input"), text_max),
+            input=_read_input(wire.get("input"), text_max, find),
         )
     except ValueError as error:
         raise BadEvent(str(error), "response") from None
@@ -174,18 +179,18 @@ def _read_metadata(value: object) -> dict[str, str] | None:
     return metadata
 
 
-def _read_input(value: object, text_max: int) -> tuple[str | Message, ...] | None:
+def _read_input(value: object, text_max: int, find: Callable[[str], Item]) -> tuple[Item | Message, ...] | None:
     if value is None:
         return None
     if not isinstance(value, list):
         raise ValueError("response.input must be a list of items")
-    entries: list[str | Message] = []
+    entries: list[Item | Message] = []
     for entry in cast(list[object], value):
         if not isinstance(entry, dict):
             raise ValueError("response.input must be a list of items")
         wire = cast(Json, entry)
         if wire.get("type") == "item_reference":
-            entries.append(read_id({"type": "item_reference", **wire}, "id"))
+            entries.append(find(read_id({"type": "item_reference", **wire}, "id")))
         else:
             item, _ = read_item(wire, text_max)
             entries.append(Message(item.role, item.text))

@@ -51,6 +51,7 @@ class _Open:
 
     audible: bool
     in_conversation: bool
+    item_id: str | None = None
     previous_item_id: str | None = None
 
 
@@ -117,9 +118,7 @@ class Encoder:
         event = {"type": kind, "event_id": f"event_{next(self._numbers)}", **fields}
         self._send(json.dumps(event, ensure_ascii=False, separators=(",", ":")))
 
-    def _input_audio(
-        self, event: SpeechStarted | SpeechStopped | AudioCommitted | AudioCleared
-    ) -> None:
+    def _input_audio(self, event: SpeechStarted | SpeechStopped | AudioCommitted | AudioCleared) -> None:
         match event:
             case SpeechStarted(item_id, at):
                 self._write("input_audio_buffer.speech_started", item_id=item_id, audio_start_ms=at)
@@ -149,6 +148,8 @@ class Encoder:
             case ItemDone(item, previous):
                 self._write("conversation.item.done", previous_item_id=previous, item=item_to_wire(item))
             case ItemDeleted(item_id):
+                for response in self._open.values():
+                    response.in_conversation = response.in_conversation and response.item_id != item_id
                 self._write("conversation.item.deleted", item_id=item_id)
             case ItemTruncated(item_id, at):
                 self._write("conversation.item.truncated", item_id=item_id, content_index=0, audio_end_ms=at)
@@ -174,7 +175,7 @@ class Encoder:
 
     def _output_item_added(self, event: OutputItemAdded) -> None:
         response = self._open[event.response_id]
-        response.previous_item_id = event.previous_item_id
+        response.item_id, response.previous_item_id = event.item.id, event.previous_item_id
         begun: Json = {"status": "in_progress", "content": []}
         item = item_to_wire(event.item) | begun
         self._write("response.output_item.added", response_id=event.response_id, output_index=0, item=item)

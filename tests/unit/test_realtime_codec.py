@@ -199,7 +199,7 @@ async def test_a_response_takes_its_own_settings() -> None:
             metadata={"k": "v"},
             max_output_tokens=1000,
             in_conversation=False,
-            input=(Message("user", "Say hi"), "msg_1"),
+            input=(Message("user", "Say hi"), client.session.conversation.get("msg_1")),
         )
     ]
 
