@@ -1,7 +1,7 @@
 """Fits a portrait field to a capture: ``visavis train CAPTURE -o AVATAR``.
 
 Three stages, read top to bottom. The *field* is fitted alone at a quarter of the resolution, with eight samples a ray
-in a thick slab. Its mean depth places the *shell*. Then field, shell, upsampler and plate are fitted together at full
+in a thick slab. Its mean depth places the *shell*. Then field, shell and upsampler are fitted together at full
 resolution, one frame a step: whole frames and, more often, the rays round the face. Time is the budget: rates decay
 over ``minutes``, counted while training runs, so a resumed fit goes on where it stopped. What is minimised is in
 ``losses``, what is weighted in ``frames``.
@@ -49,10 +49,9 @@ def rate(progress: float) -> float:
 
 def optimiser(model: PortraitField) -> torch.optim.Adam:
     """Adam with a rate each for planes, shell and networks; ``base`` keeps it while the schedule scales it."""
-    slow = {"planes", "basis", "plate", "shell"}
+    slow = {"planes", "basis", "shell"}
     groups = [
         {"params": [model.planes, model.basis], "lr": PLANE_RATE},
-        {"params": [model.plate], "lr": PLANE_RATE / 6},
         {"params": [model.shell], "lr": SHELL_RATE},
         {"params": [p for name, p in model.named_parameters() if name not in slow], "lr": NET_RATE},
     ]
@@ -120,8 +119,6 @@ class Fit:
         self.model = PortraitField(capture.camera).to(device)
         with torch.no_grad():
             self.model.plate.copy_(self.frames.plate)
-        # Elsewhere the plate is known, and the field has to be clear: free, it would take up the field's errors.
-        self.model.plate.register_hook(lambda gradient: gradient * self.frames.hidden)
         self.adam = optimiser(self.model)
         self.rays = torch.from_numpy(ray_directions(capture.camera, FIELD_STEP)).to(device)
         self.at = Progressed()

@@ -17,7 +17,7 @@ from .capture import Capture, box, eye_boxes, mouth_box
 
 HEAD_WEIGHT, DETAIL_WEIGHT = 2.0, 3.0  # on top of 1: head, and mouth and eyes
 FACE_ROWS, FACE_COLS = 128, 112  # rays of a face step: 256 x 224 px, half of a whole frame's cost
-SEEN = 0.5  # of the frames: where the plate lies open in more, their mean is the plate
+SEEN = 0.004  # of the frames: where the plate lies open in more, their mean is the plate
 NECK = 12.0  # px under the chin: from there on skin may belong to the plate, so alpha is left free
 
 
@@ -34,7 +34,6 @@ class Frames:
     left: list[int]  # n: the windows' first columns
     face: list[tuple[int, int]]  # n: first row and column of the face step's rays
     plate: Tensor  # [3, SIZE, SIZE], 0..1
-    hidden: Tensor  # [SIZE, SIZE], 1 where the head mostly covers the plate, so that it has to be learned
 
 
 def _solid(mask: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -62,7 +61,7 @@ def read_frames(capture: Capture, device: str) -> Frames:
     if len(indices) == 0:
         raise ValueError(f"{capture.folder} has no frame with split 'train': mark the frames to learn from")
     placed = [place(coeffs, capture.camera) for coeffs in capture.coeffs[indices]]
-    total, count = np.zeros((SIZE, SIZE, 3)), np.zeros((SIZE, SIZE, 1))
+    total, whole, count = np.zeros((SIZE, SIZE, 3)), np.zeros((SIZE, SIZE, 3)), np.zeros((SIZE, SIZE, 1))
     pictures, weights, solids, faces = [], [], [], []
     for index, at in zip(indices, placed, strict=True):
         window = slice(TOP, TOP + WINDOW_H), slice(at.left, at.left + WINDOW_W)
@@ -71,6 +70,7 @@ def read_frames(capture: Capture, device: str) -> Frames:
         free = (solid == 0)[..., None]
         free[TOP + WINDOW_H - 2 * RIM :] = True  # under the neck nothing moves
         total += picture * free
+        whole += picture
         count += free
         pictures.append(picture[window].transpose(2, 0, 1))
         weights.append(_weights(solid, landmarks)[window])
@@ -78,9 +78,9 @@ def read_frames(capture: Capture, device: str) -> Frames:
         x0, y0, x1, y1 = box(landmarks[17:], 0.0)
         row, col = (y0 + y1) // 4 - TOP // 2 - FACE_ROWS // 2, (x0 + x1) // 4 - at.left // 2 - FACE_COLS // 2
         faces.append((min(max(row, 0), ROWS - FACE_ROWS), min(max(col, 0), COLS - FACE_COLS)))
-    # What the head always covers takes the colour of its surroundings: it is never seen, but the plate is smooth.
-    plate = (total / np.maximum(count, 1) / 255).astype(np.float32)
-    plate[count[..., 0] == 0] = plate[count[..., 0] > 0].mean(0)
+    # What the head hardly ever uncovers can't be measured, and needn't be: the mean of all frames leaves no edge there.
+    plate = np.where(count > SEEN * len(indices), total / np.maximum(count, 1), whole / len(indices)) / 255
+    plate = plate.astype(np.float32)
 
     def stack(arrays: list[NDArray[Any]]) -> Tensor:
         return torch.from_numpy(np.stack(arrays)).to(device)
@@ -95,5 +95,4 @@ def read_frames(capture: Capture, device: str) -> Frames:
         [at.left for at in placed],
         faces,
         torch.from_numpy(plate.transpose(2, 0, 1).copy()).to(device),
-        torch.from_numpy((count[..., 0] < SEEN * len(indices)).astype(np.float32)).to(device),
     )

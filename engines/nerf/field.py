@@ -70,6 +70,7 @@ def composite(raw: Tensor) -> tuple[Tensor, list[Tensor]]:
 class PortraitField(nn.Module):
     """Planes, expression, shell, upsampler and plate of one person; see the module for the layout."""
 
+    plate: Tensor
     directions: Tensor
     coarse: Tensor
     select: Tensor
@@ -90,7 +91,7 @@ class PortraitField(nn.Module):
         self.entry = nn.Conv2d(FEATURES, FEATURES, 3, padding=1)
         self.body = nn.ModuleList(nn.Conv2d(FEATURES, FEATURES, 3, padding=1) for _ in range(BODY))
         self.last = nn.Conv2d(FEATURES, 16, 3, padding=1)  # 12 colours and 4 alphas of a 2 x 2 block
-        self.plate = nn.Parameter(torch.zeros(3, SIZE, SIZE))  # torso and backdrop, 0..1
+        self.register_buffer("plate", torch.zeros(3, SIZE, SIZE))  # torso and backdrop, 0..1; measured, not learned
         nn.init.zeros_(self.tint.weight)
         nn.init.zeros_(self.tint.bias)
         step = 2 * SHELL_STEP
