@@ -69,7 +69,7 @@ export class LatencyPanel {
 
   joinSound() {
     if (this.soundLeft === null) return;
-    this.seen.heard_ms = this.soundLeft + (this.call?.audioBuffer ?? 0) - this.start;
+    this.seen.heard_ms = this.soundLeft + (this.call?.audioBuffer.wait ?? 0) - this.start;
     this.soundLeft = null;
   }
 
@@ -93,7 +93,7 @@ export class LatencyPanel {
 
   async read() {
     const report = await this.stats();
-    if (report) this.call = readStats(report);
+    if (report) this.call = readStats(report, this.call);
   }
 
   async refresh() {
@@ -116,7 +116,7 @@ export class LatencyPanel {
     if (!call) return list;
     add(list, "Picture", call.fps === null ? "none" : `${Math.round(call.fps)} fps`);
     add(list, "Round trip", milliseconds(call.roundTrip));
-    add(list, "Buffer, sound · picture", `${Math.round(call.audioBuffer)} · ${milliseconds(call.videoBuffer)}`);
+    add(list, "Buffer, sound · picture", `${Math.round(call.audioBuffer.wait)} · ${milliseconds(call.videoBuffer.wait)}`);
     if (call.offset !== null) add(list, "Picture behind sound", milliseconds(call.offset));
     add(list, "Lost packets · freezes", `${call.lost} · ${call.freezes}`);
     return list;

@@ -2,18 +2,27 @@
 // What getStats says about a call, in the units that the panel shows.
 
 /**
+ * The browser's jitter buffer: the mean wait since the figures before, in ms, and the sums that it comes from.
+ * @typedef {{wait: number, delay: number, emitted: number}} Buffer
+ */
+
+/**
  * @typedef {object} CallStats
  * @property {number} roundTrip ms
  * @property {number | null} fps
- * @property {number} audioBuffer Mean wait in the browser's jitter buffer, ms.
- * @property {number} videoBuffer ms
+ * @property {Buffer} audioBuffer
+ * @property {Buffer} videoBuffer
  * @property {number} lost Packets, of both tracks.
  * @property {number} freezes
  * @property {number | null} offset The picture's play time minus the sound's, ms; above 0 the picture is late.
  */
 
-/** @param {RTCStatsReport} report @returns {CallStats} */
-export function readStats(report) {
+/**
+ * @param {RTCStatsReport} report
+ * @param {CallStats | null} before The figures before these, of the same call.
+ * @returns {CallStats}
+ */
+export function readStats(report, before) {
   /** @type {any} */ let audio = null;
   /** @type {any} */ let video = null;
   let roundTrip = 0;
@@ -24,20 +33,22 @@ export function readStats(report) {
   }
   return {
     roundTrip,
-    fps: video?.framesPerSecond ?? null,
-    audioBuffer: meanBuffer(audio),
-    videoBuffer: meanBuffer(video),
+    fps: video && (video.framesPerSecond ?? 0),
+    audioBuffer: bufferOf(audio, before?.audioBuffer),
+    videoBuffer: bufferOf(video, before?.videoBuffer),
     lost: Math.max(0, audio?.packetsLost ?? 0) + Math.max(0, video?.packetsLost ?? 0),
     freezes: video?.freezeCount ?? 0,
     offset: playOffset(audio, video),
   };
 }
 
-/** @param {any} inbound */
-function meanBuffer(inbound) {
-  return inbound?.jitterBufferEmittedCount
-    ? (1000 * inbound.jitterBufferDelay) / inbound.jitterBufferEmittedCount
-    : 0;
+/** @param {any} inbound @param {Buffer} [before] @returns {Buffer} */
+function bufferOf(inbound, before) {
+  const delay = inbound?.jitterBufferDelay ?? 0;
+  const emitted = inbound?.jitterBufferEmittedCount ?? 0;
+  const since = before && emitted > before.emitted ? before : { delay: 0, emitted: 0 };
+  const wait = emitted > since.emitted ? (1000 * (delay - since.delay)) / (emitted - since.emitted) : 0;
+  return { wait, delay, emitted };
 }
 
 /**
