@@ -114,6 +114,8 @@ async def watch_speech(url: str, key: str | None, seconds: float, progress: Prog
                 error = await page.evaluate("window.watch.error")
                 if error or waited > PATIENCE_S + 4 * seconds:
                     raise BenchError(f"Chromium heard {spoken:.0f} s of speech in {waited:.0f} s; {error or ''}")
+            # The last words are still on their way to the screen.
+            await page.wait_for_timeout(1000 * PLAYOUT_S)
             watch = await page.evaluate("window.watch")
             await page.evaluate("window.hangUp()")
         finally:
