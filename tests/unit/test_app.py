@@ -78,10 +78,10 @@ def _fake_peers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @contextmanager
-def served(log_transcripts: bool = False, **server: Any) -> Iterator[TestClient]:
+def served(log_transcripts: bool = False, scheme: str = "http", **server: Any) -> Iterator[TestClient]:
     keys = {"max_sessions": 2, "allow_origin": (SHOP,), "allow_host": ("kiosk.example",), **server}
     config = Config(server=Server(**keys), privacy=Privacy(log_transcripts=log_transcripts))
-    with TestClient(create_app(config, fakes()), base_url="http://127.0.0.1:8000") as client:
+    with TestClient(create_app(config, fakes()), base_url=f"{scheme}://127.0.0.1:8000") as client:
         yield client
 
 
@@ -194,6 +194,15 @@ def test_whose_pages_may_call(origin: str | None, status: int) -> None:
         if origin == SHOP:
             assert answer.headers["access-control-allow-origin"] == SHOP
             assert "Location" in answer.headers["access-control-expose-headers"]
+
+
+def test_over_tls_the_pages_own_origin_is_https() -> None:
+    with served(scheme="https") as client:
+        assert offer(client, Origin="https://127.0.0.1:8000").status_code == 201
+        assert offer(client, Origin="http://127.0.0.1:8000").status_code == 403
+        address = SOCKET.replace("ws:", "wss:")
+        with pytest.raises(WebSocketDenialResponse):
+            client.websocket_connect(address, headers={"Origin": "http://127.0.0.1:8000"}).__enter__()
 
 
 @pytest.mark.parametrize("headers", [{"Origin": "null"}, {"Origin": "https://evil.example"}, {"Host": "evil.example"}])
@@ -360,6 +369,21 @@ def test_a_call_that_stays_silent_is_hung_up() -> None:
         offer(client)
         PEERS[0].last_packet -= 11
         eventually(lambda: sessions(client) == 0)
+
+
+def test_a_flood_on_the_data_channel_is_hung_up() -> None:
+    with served() as client:
+        offer(client)
+        portal = client.portal
+        assert portal is not None
+
+        def flood() -> None:
+            for _ in range(100):
+                PEERS[0].on_message("x" * 262_144)
+
+        portal.call(flood)
+        eventually(lambda: sessions(client) == 0)
+        assert offer(client).status_code == 201
 
 
 # Sockets.

@@ -4,19 +4,42 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
+from typing import Any, ClassVar, cast
 
 import pytest
+from starlette.websockets import WebSocket, WebSocketState
 
 from engines.fake import FakeLLM
 from server.calls import Call, CallTable
 from server.config import Config
 from server.config_keys import Server
-from server.connection import Conversation, HungUp, Service
+from server.connection import Conversation, HungUp, Service, converse_websocket
 from server.observe import Metrics
 from tests.unit.stage import Sink, fakes
 
 pytestmark = [pytest.mark.unit, pytest.mark.usefixtures("inline_workers")]
+
+
+class DeafSocket:
+    """A client that sends, and never reads."""
+
+    client_state = WebSocketState.CONNECTED
+    scope: ClassVar[dict[str, Any]] = {}
+
+    def __init__(self, *messages: dict[str, Any]) -> None:
+        self._messages = [*messages]
+        self.closed: tuple[int, str] | None = None
+
+    async def receive(self) -> dict[str, Any]:
+        if not self._messages:
+            await asyncio.Event().wait()
+        return {"type": "websocket.receive", "text": json.dumps(self._messages.pop(0))}
+
+    async def send_text(self, text: str) -> None:
+        await asyncio.Event().wait()
+
+    async def close(self, code: int, reason: str) -> None:
+        self.closed = (code, reason)
 
 
 def conversation(
@@ -123,3 +146,13 @@ async def test_cancelling_reaches_everything_below() -> None:
 async def test_the_session_begins_with_session_created() -> None:
     _, _, sent = conversation()
     assert json.loads(sent[0])["type"] == "session.created"
+
+
+async def test_a_client_that_never_reads_is_hung_up() -> None:
+    loop = asyncio.get_running_loop()
+    table = CallTable(1, 3.0, loop.time)
+    call = table.reserve(None, lambda reason: None)
+    service = Service(Config(), fakes(llm=FakeLLM("word " * 900)), Metrics(lambda: 0))
+    socket = DeafSocket(*hello())
+    await converse_websocket(service, call, cast(WebSocket, socket), [], loop.create_future())
+    assert socket.closed == (1000, "the client does not read what it is sent")
