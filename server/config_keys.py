@@ -101,7 +101,7 @@ class Server(Section):
         description="Bytes of one event from a client, audio included.",
     )
     text_max_chars: int = Field(
-        default=8000,
+        default=32_000,
         ge=100,
         le=1_000_000,
         description="Characters of one typed message, and of instructions.",
