@@ -1,4 +1,22 @@
-"""`visavis bench turn`: talk to a server over WebRTC as a stranger would, and measure what arrives."""
+"""`visavis bench turn`: talk to a server over WebRTC as a stranger would, and measure what arrives.
+
+The user is this process, the server another. Everything is timed where it arrives, as RTP packets come off the
+network: no jitter buffer is in the figures. What the keys mean:
+
+- `first_audio_ms`: from `response.create` (`spoken_`: from the last voiced sample spoken into the microphone) to the
+  packet with the first voiced sample.
+- `first_frame_ms`: from the same moment to the first picture in which the mouth moves. Where the mouth is, and how
+  little it moves in idle, is learnt from one turn that is not measured (`bench/measure.py`). It may come before the
+  sound: lips lead. `frames_not_found` counts turns without one.
+- `first_frame_after_audio_ms`: the difference of the two, turn by turn.
+- `interrupt_to_silence_ms`: from `response.cancel` and `output_audio_buffer.clear` to the last voiced packet. They are
+  sent in the middle of a word.
+- `av_offset_ms`: arrival of a picture minus arrival of the audio packet of the same media time, by the sender reports;
+  the percentile is of its magnitude, over every picture of the typed replies.
+- `distinct_fps`, `longest_gap_ms`: what Chromium showed while she spoke (`bench/browser.py`).
+- `late_frames`, `underruns`: the server's own counters, over all of it. `server_rss_mb`: its highest resident memory.
+- `spoken_understood`: recordings whose every word was recognised.
+"""
 
 from __future__ import annotations
 
