@@ -57,6 +57,8 @@ class Graph:
                 "NUM_STREAMS": "1",
                 "INFERENCE_NUM_THREADS": str(threads),
                 "INFERENCE_PRECISION_HINT": precision,
+                # Several sessions draw in one process: pinned, their threads would share the first core.
+                "ENABLE_CPU_PINNING": "NO",
             }
             model = _cut(core, path, set(known), part.outputs)
             request = core.compile_model(model, "CPU", hints).create_infer_request()

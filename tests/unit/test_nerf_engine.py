@@ -13,7 +13,7 @@ from bench.render import measure
 from engines.media import ARKIT_NAMES
 from engines.nerf.color import to_i420
 from engines.nerf.engine import NerfRenderer, load_renderer, read_meta
-from engines.nerf.geometry import COEFFS, RIM, TOP, WINDOW_H, place
+from engines.nerf.geometry import COEFFS, RIM, TOP, WINDOW_H, WINDOW_STEP, place
 
 pytestmark = pytest.mark.unit
 
@@ -69,6 +69,20 @@ def test_the_windows_rim_is_the_still_picture(renderer: NerfRenderer) -> None:
         np.s_[:, lefts[0] : lefts[0] + 2 * RIM],
     ):
         assert np.abs(here[rim] - there[rim]).max() <= 1
+
+
+def test_nothing_jumps_when_the_window_does(renderer: NerfRenderer) -> None:
+    before, after = REST.copy(), REST.copy()
+    lefts = []
+    for step in range(200):
+        before, after = after, REST.copy()
+        after[55] = 0.005 * step
+        lefts.append(place(after, renderer.camera).left)
+        if lefts[-1] != lefts[0]:
+            break
+    assert lefts[-1] == lefts[0] + WINDOW_STEP
+    jump = np.abs(renderer.render(before).astype(int) - renderer.render(after))
+    assert np.percentile(jump, 99.9) <= 6  # 0.005 cm is a twentieth of a pixel
 
 
 def test_unseen_values_are_clamped_to_what_was_trained(renderer: NerfRenderer) -> None:
