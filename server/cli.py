@@ -29,7 +29,7 @@ EXTRAS = {
 USAGE_ERROR = 2
 """Exit status of bad input, as click has it."""
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Visavis.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 bench = typer.Typer(no_args_is_help=True, help="Measure: one flat JSON object on stdout, progress on stderr.")
 app.add_typer(bench, name="bench")
 
@@ -79,6 +79,23 @@ def show(figures: dict[str, Any], as_json: bool) -> None:
     for key, value in figures.items():
         table.add_row(key, "–" if value is None else f"{value:.2f}" if isinstance(value, float) else str(value))
     Console().print(table)
+
+
+def show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"visavis {version('visavis')}")
+        raise typer.Exit
+
+
+@app.callback()
+def visavis(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=show_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """A real-time talking face: speech or text in, a voice and a photoreal face out over WebRTC."""
 
 
 @app.command()
@@ -133,7 +150,8 @@ def say(
     from server.say import say as run
 
     try:
-        seconds = run(text, output, chosen)
+        with console.status("She is saying it …"):
+            seconds = run(text, output, chosen)
     except SayError as error:
         raise fail(str(error)) from None
     console.print(f"{output}: {seconds:.1f} s", markup=False)
@@ -218,7 +236,8 @@ def evaluate(
     from training.evaluate import evaluate as run
 
     try:
-        figures = run(avatar, capture)
+        with console.status("Comparing pictures …"):
+            figures = run(avatar, capture)
     except (ValueError, OSError) as error:
         raise fail(str(error)) from None
     show(figures, as_json)
