@@ -1,10 +1,11 @@
-"""The input audio buffer's way in: base64 in the session's format to paced microphone samples."""
+"""Audio inside events: base64 in a session's formats, in to paced microphone samples and out from her voice."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
 from collections.abc import Callable
+from typing import Any, Literal
 
 import av
 import numpy as np
@@ -36,8 +37,8 @@ class AudioDecoder:
 
     def __init__(self) -> None:
         self._format: AudioFormat = "audio/pcm"
-        self._codec: av.AudioCodecContext | None = None
-        self._resampler = _resampler()
+        self._codec: Any = None
+        self._resampler = _resampler(MIC_RATE)
         self._rest = b""
 
     def decode(self, text: str, audio_format: AudioFormat) -> Pcm:
@@ -46,8 +47,8 @@ class AudioDecoder:
             ValueError: not base64.
         """
         if audio_format != self._format:
-            self._format, self._resampler, self._rest = audio_format, _resampler(), b""
-            self._codec = _g711(audio_format)
+            self._format, self._resampler, self._rest = audio_format, _resampler(MIC_RATE), b""
+            self._codec = _g711(audio_format, "r")
         try:
             data = self._rest + base64.b64decode(text, validate=True)
         except ValueError:
@@ -61,14 +62,31 @@ class AudioDecoder:
         self._rest = data[whole:]
         if not whole:
             return []
-        samples = np.frombuffer(data[:whole], "<i2").astype(np.int16).reshape(1, -1)
-        frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
-        frame.sample_rate = SAMPLE_RATE
-        return [frame]
+        return [_frame(np.frombuffer(data[:whole], "<i2").astype(np.int16))]
 
     @staticmethod
-    def _frames_g711(codec: av.AudioCodecContext, data: bytes) -> list[av.AudioFrame]:
-        return list(codec.decode(av.Packet(data))) if data else []  # pyright: ignore[reportUnknownMemberType]
+    def _frames_g711(codec: Any, data: bytes) -> list[av.AudioFrame]:
+        return list(codec.decode(av.Packet(data))) if data else []
+
+
+class AudioEncoder:
+    """Her voice, int16 at `SAMPLE_RATE`, to base64 text in one of the protocol's formats; stateful as the decoder."""
+
+    def __init__(self) -> None:
+        self._format: AudioFormat = "audio/pcm"
+        self._codec: Any = None
+        self._resampler = _resampler(G711_RATE)
+
+    def encode(self, pcm: Pcm, audio_format: AudioFormat) -> str:
+        if audio_format != self._format:
+            self._format, self._resampler = audio_format, _resampler(G711_RATE)
+            self._codec = _g711(audio_format, "w")
+        data = pcm.astype("<i2").tobytes() if self._codec is None else self._g711(self._codec, pcm)
+        return base64.b64encode(data).decode("ascii")
+
+    def _g711(self, codec: Any, pcm: Pcm) -> bytes:
+        frames = self._resampler.resample(_frame(pcm))
+        return b"".join(bytes(packet) for frame in frames for packet in codec.encode(frame))
 
 
 class Microphone:
@@ -139,15 +157,23 @@ class Microphone:
             self._changed.notify_all()
 
 
-def _resampler() -> av.AudioResampler:
-    return av.AudioResampler(format="s16", layout="mono", rate=MIC_RATE)
+def _frame(pcm: Pcm) -> av.AudioFrame:
+    frame = av.AudioFrame.from_ndarray(pcm[np.newaxis], format="s16", layout="mono")
+    frame.sample_rate = SAMPLE_RATE
+    return frame
 
 
-def _g711(audio_format: AudioFormat) -> av.AudioCodecContext | None:
+def _resampler(rate: int) -> av.AudioResampler:
+    return av.AudioResampler(format="s16", layout="mono", rate=rate)
+
+
+def _g711(audio_format: AudioFormat, mode: Literal["r", "w"]) -> Any:
+    """PyAV's codec for it (whose packets have no complete type), None for PCM."""
     if audio_format == "audio/pcm":
         return None
-    codec = av.CodecContext.create("pcm_mulaw" if audio_format == "audio/pcmu" else "pcm_alaw", "r")
-    assert isinstance(codec, av.AudioCodecContext)
+    codec: Any = av.CodecContext.create("pcm_mulaw" if audio_format == "audio/pcmu" else "pcm_alaw", mode)
     codec.sample_rate = G711_RATE
     codec.layout = "mono"
+    if mode == "w":
+        codec.format = "s16"
     return codec

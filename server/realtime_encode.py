@@ -6,7 +6,6 @@ takes them for optional but not for nullable.
 
 from __future__ import annotations
 
-import base64
 import json
 import secrets
 from collections.abc import Callable
@@ -41,6 +40,7 @@ from pipeline.events import (
     Usage,
 )
 from pipeline.options import Modality, ResponseRequest
+from server.realtime_audio import AudioEncoder
 from server.realtime_session import Problem, SessionSettings
 from server.realtime_values import Json, format_to_wire
 
@@ -69,6 +69,7 @@ class Encoder:
         self._numbers = count(1)
         self._conversation_id = f"conv_{secrets.token_urlsafe(12)}"
         self._open: dict[str, _Open] = {}
+        self._audio = AudioEncoder()
 
     def session_created(self) -> None:
         self._write("session.created", session=self._settings.echo())
@@ -188,8 +189,8 @@ class Encoder:
         place = _place(event.response_id, event.item_id)
         match event:
             case OutputAudioDelta():
-                pcm = base64.b64encode(event.pcm.astype("<i2").tobytes()).decode("ascii")
-                self._write("response.output_audio.delta", **place, delta=pcm)
+                delta = self._audio.encode(event.pcm, self._settings.output_format)
+                self._write("response.output_audio.delta", **place, delta=delta)
             case OutputTextDelta():
                 audible = self._open[event.response_id].audible
                 kind = "output_audio_transcript" if audible else "output_text"
@@ -233,7 +234,9 @@ class Encoder:
             "conversation_id": self._conversation_id if request.in_conversation else None,
             "output_modalities": list(modalities),
             "max_output_tokens": "inf" if limit is None else limit,
-            "audio": {"output": {"format": format_to_wire("audio/pcm"), "voice": self._settings.voice}},
+            "audio": {
+                "output": {"format": format_to_wire(self._settings.output_format), "voice": self._settings.voice}
+            },
             "metadata": request.metadata,
         }
 

@@ -13,7 +13,6 @@ from typing import Any, Literal, cast
 
 from pipeline.options import SessionOptions, TurnDetection
 from server.realtime_values import (
-    AUDIO_FORMATS,
     AudioFormat,
     Json,
     format_to_wire,
@@ -75,6 +74,7 @@ class SessionSettings:
         self.options = defaults.options
         self.events: frozenset[str] = frozenset()
         self.input_format: AudioFormat = "audio/pcm"
+        self.output_format: AudioFormat = "audio/pcm"
         self.model = defaults.model
         self.voice = defaults.voice
         self.transcription_model = defaults.transcription_model
@@ -118,7 +118,7 @@ class SessionSettings:
                     "transcription": {"model": self.transcription_model} if options.transcribe else None,
                     "turn_detection": self._turn_detection(),
                 },
-                "output": {"format": format_to_wire("audio/pcm"), "voice": self.voice, "speed": 1.0},
+                "output": {"format": format_to_wire(self.output_format), "voice": self.voice, "speed": 1.0},
             },
             "visavis": {"ai_generated": AI_GENERATED, "events": sorted(self.events)},
         }
@@ -185,12 +185,12 @@ def _take_transcription(settings: SessionSettings, value: object) -> None:
 
 def _take_input_format(settings: SessionSettings, value: object) -> None:
     if value is not None:
-        settings.input_format = read_format(value, AUDIO_FORMATS)
+        settings.input_format = read_format(value)
 
 
-def _check_output_format(_: SessionSettings, value: object) -> None:
+def _take_output_format(settings: SessionSettings, value: object) -> None:
     if value is not None:
-        read_format(value, ("audio/pcm",))
+        settings.output_format = read_format(value)
 
 
 def _take_turn_detection(settings: SessionSettings, value: object) -> None:
@@ -264,7 +264,7 @@ _TAKERS: dict[str, Callable[[SessionSettings, Any], None]] = {
     "audio.input.format": _take_input_format,
     "audio.input.transcription": _take_transcription,
     "audio.input.turn_detection": _take_turn_detection,
-    "audio.output.format": _check_output_format,
+    "audio.output.format": _take_output_format,
     "audio.output.voice": _take_voice,
     "visavis.events": _take_events,
 }

@@ -70,13 +70,17 @@ def read_number(value: object, low: float, high: float, name: str) -> float:
     return float(value)
 
 
-def read_format(value: object, allowed: tuple[AudioFormat, ...]) -> AudioFormat:
+def read_format(value: object) -> AudioFormat:
+    """
+    Raises:
+        ValueError: none of `AUDIO_FORMATS`, or PCM at another rate.
+    """
     declared = cast(Json, value) if isinstance(value, dict) else {}
     name, rate = declared.get("type", "audio/pcm"), declared.get("rate")
-    for known in allowed:
+    for known in AUDIO_FORMATS:
         if name != known:
             continue
         if known == "audio/pcm" and rate not in (None, SAMPLE_RATE):
             raise ValueError(f"audio/pcm is mono at {SAMPLE_RATE} Hz here, not {rate!r}: resample it")
         return known
-    raise ValueError(f"format.type must be {' or '.join(allowed)}")
+    raise ValueError(f"format.type must be {' or '.join(AUDIO_FORMATS)}")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from engines.media import MIC_RATE, Pcm
-from server.realtime_audio import BURST_S, MAX_BACKLOG, SPEED, AudioDecoder, Microphone
+from server.realtime_audio import BURST_S, MAX_BACKLOG, SPEED, AudioDecoder, AudioEncoder, Microphone
 from server.realtime_values import AudioFormat
 
 pytestmark = pytest.mark.unit
@@ -51,6 +51,19 @@ def test_every_format_arrives_at_the_ears_rate(
 ) -> None:
     heard = decoded(encode(tone(rate)), audio_format, cut)
     assert abs(len(heard) - MIC_RATE) < 50
+    assert pitch(heard) == pytest.approx(440, abs=2)
+    assert 8_000 < np.abs(heard).max() < 12_000
+
+
+@pytest.mark.parametrize(
+    ("audio_format", "size"), [("audio/pcm", 48_000), ("audio/pcmu", 8_000), ("audio/pcma", 8_000)]
+)
+def test_her_voice_comes_back_from_every_format(audio_format: AudioFormat, size: int) -> None:
+    encoder = AudioEncoder()
+    texts = [encoder.encode(piece, audio_format) for piece in np.array_split(tone(24_000), 5)]
+    data = b"".join(base64.b64decode(text) for text in texts)
+    assert abs(len(data) - size) < 50
+    heard = decoded(data, audio_format, len(data))
     assert pitch(heard) == pytest.approx(440, abs=2)
     assert 8_000 < np.abs(heard).max() < 12_000
 

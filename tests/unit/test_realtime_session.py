@@ -97,7 +97,7 @@ def test_tools_are_left_out_and_the_rest_holds() -> None:
     [
         ({"audio": {"input": {"format": {"type": "audio/pcm", "rate": 16000}}}}, "session.audio.input.format"),
         ({"audio": {"input": {"format": {"type": "audio/opus"}}}}, "session.audio.input.format"),
-        ({"audio": {"output": {"format": {"type": "audio/pcmu"}}}}, "session.audio.output.format"),
+        ({"audio": {"output": {"format": {"type": "audio/pcm", "rate": 8000}}}}, "session.audio.output.format"),
         ({"output_modalities": ["video"]}, "session.output_modalities"),
         ({"temperature": float("nan")}, "session.temperature"),
         ({"temperature": True}, "session.temperature"),
