@@ -9,7 +9,7 @@ const REMEMBERED_LINES = 20;
 /** @typedef {"user" | "assistant"} Speaker */
 /** @typedef {{speaker: Speaker, root: HTMLElement, words: HTMLElement, final: boolean}} Line */
 
-const NAMES = { user: "You: ", assistant: "She: " };
+const NAMES = { user: "You:", assistant: "She:" };
 
 export class Captions {
   /** @param {HTMLElement} log */
@@ -54,12 +54,12 @@ export class Captions {
     this.settle();
   }
 
-  /** @returns {{speaker: Speaker, text: string}[]} What was said of late, oldest first. */
+  /** @returns {{id: string, speaker: Speaker, text: string}[]} What was said of late, oldest first. */
   history() {
-    return [...this.lines.values()]
-      .filter((line) => line.final)
+    return [...this.lines]
+      .filter(([, line]) => line.final)
       .slice(-REMEMBERED_LINES)
-      .map(({ speaker, words }) => ({ speaker, text: words.textContent ?? "" }));
+      .map(([id, { speaker, words }]) => ({ id, speaker, text: words.textContent ?? "" }));
   }
 
   /** Takes every line away. @returns {string[]} Their items' ids. */
@@ -80,13 +80,15 @@ export class Captions {
   begin(speaker, id) {
     const root = document.createElement("p");
     root.className = speaker;
+    root.dir = "auto";
     const name = document.createElement("span");
     name.className = "name";
+    // Leaves the line's direction to the words.
+    name.dir = "ltr";
     name.textContent = NAMES[speaker];
     const words = document.createElement("span");
     words.className = "words";
-    words.dir = "auto";
-    root.append(name, words);
+    root.append(name, " ", words);
     this.log.setAttribute("aria-busy", "true");
     this.log.append(root);
     const line = { speaker, root, words, final: false };

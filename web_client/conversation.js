@@ -35,8 +35,8 @@ export class Conversation {
   /** A call has opened: ask for our events, and tell a new session what was said in the last one. */
   opened() {
     this.options.send(SUBSCRIBE);
-    for (const { speaker, text } of this.options.captions.history()) {
-      this.options.send(messageItem(speaker, newId(), text));
+    for (const { id, speaker, text } of this.options.captions.history()) {
+      this.options.send(messageItem(speaker, id, text));
     }
   }
 

@@ -152,6 +152,7 @@ async function begin() {
 }
 
 async function openMicrophone() {
+  microphoneButton.disabled = true;
   try {
     const track = await microphone.open();
     await link.call?.useMicrophone(track);
@@ -161,6 +162,7 @@ async function openMicrophone() {
     voiceless = true;
     tell(plainReason(error));
   }
+  microphoneButton.disabled = false;
   show();
 }
 
