@@ -52,6 +52,9 @@ TYPED = (
 CALIBRATION_S = 4.0
 """Seconds of idle, and of speech, from which the mouth and its stillness are learnt."""
 
+ENOUGH = 12
+"""Pictures of either from which they can be learnt; where the machine is too slow for them, nothing can be measured."""
+
 LISTEN_S = 1.2
 """Seconds of her speech before a turn is interrupted: past the first phrase's start, before a short reply's end."""
 
@@ -148,6 +151,7 @@ class Face:
         await asyncio.sleep(SETTLE_S)
         user.forget_media(before=asyncio.get_running_loop().time())
         await asyncio.sleep(CALIBRATION_S)
+        await user.pictured(ENOUGH)
         idle = list(user.pictures)
         progress.advance(task)
         sent = _ask(user, TYPED[0])
@@ -155,8 +159,8 @@ class Face:
         await asyncio.sleep(CALIBRATION_S)
         last = last_voiced(user.sounds, sent) or heard
         speech = [picture for picture in user.pictures if heard.arrived <= picture.arrived <= last.arrived]
-        if len(idle) < 10 or len(speech) < 10:
-            raise BenchError(f"too few pictures to learn her face: {len(idle)} idle, {len(speech)} speaking")
+        if len(speech) < ENOUGH:
+            raise BenchError(f"too few pictures of her speech came to learn her face: {len(speech)}")
         await _interrupt(user)
         progress.advance(task)
         return cls(idle, speech)

@@ -96,6 +96,10 @@ class User:
         await self.sound_where(lambda sound: sound.media is not None)
         await self._until(lambda: self.pictures and self.pictures[-1].media, "picture")
 
+    async def pictured(self, count: int) -> None:
+        """Wait until so many pictures are here."""
+        await self._until(lambda: len(self.pictures) >= count, "picture")
+
     async def _until(self, look: Callable[[], T | None], what: str) -> T:
         """What `look` finds, trying again whenever media arrived."""
         try:
