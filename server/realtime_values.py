@@ -12,6 +12,13 @@ Json = dict[str, Any]
 AudioFormat = Literal["audio/pcm", "audio/pcmu", "audio/pcma"]
 AUDIO_FORMATS: tuple[AudioFormat, ...] = ("audio/pcm", "audio/pcmu", "audio/pcma")
 
+BETA_FORMATS: dict[str, AudioFormat] = {
+    "pcm16": "audio/pcm",
+    "g711_ulaw": "audio/pcmu",
+    "g711_alaw": "audio/pcma",
+}
+"""What they were called before the GA interface; some clients' users still write them."""
+
 
 def format_to_wire(name: AudioFormat) -> Json:
     return {"type": name, "rate": SAMPLE_RATE} if name == "audio/pcm" else {"type": name}
@@ -75,7 +82,9 @@ def read_format(value: object) -> AudioFormat:
     Raises:
         ValueError: none of `AUDIO_FORMATS`, or PCM at another rate.
     """
-    declared = cast(Json, value) if isinstance(value, dict) else {}
+    if isinstance(value, str) and value in BETA_FORMATS:
+        return BETA_FORMATS[value]
+    declared = cast(Json, value) if isinstance(value, dict) else {"type": value}
     name, rate = declared.get("type", "audio/pcm"), declared.get("rate")
     for known in AUDIO_FORMATS:
         if name != known:

@@ -98,6 +98,8 @@ def test_tools_are_left_out_and_the_rest_holds() -> None:
         ({"audio": {"input": {"format": {"type": "audio/pcm", "rate": 16000}}}}, "session.audio.input.format"),
         ({"audio": {"input": {"format": {"type": "audio/opus"}}}}, "session.audio.input.format"),
         ({"audio": {"output": {"format": {"type": "audio/pcm", "rate": 8000}}}}, "session.audio.output.format"),
+        ({"audio": {"input": {"format": "audio/opus"}}}, "session.audio.input.format"),
+        ({"audio": {"input": {"format": 7}}}, "session.audio.input.format"),
         ({"output_modalities": ["video"]}, "session.output_modalities"),
         ({"temperature": float("nan")}, "session.temperature"),
         ({"temperature": True}, "session.temperature"),
@@ -156,3 +158,11 @@ def test_nothing_of_the_server_can_be_set() -> None:
     before = session.echo()
     session.update({"base_url": "http://evil", "api_key": "k", "visavis": {"avatar": "/etc", "ai_generated": ""}})
     assert session.echo() == before
+
+
+@pytest.mark.parametrize("audio_format", [{"type": "audio/pcmu"}, "g711_ulaw"])
+def test_telephones_speak_g711_both_ways(audio_format: object) -> None:
+    session = settings()
+    assert session.update({"audio": {"input": {"format": audio_format}, "output": {"format": audio_format}}}) == []
+    audio = session.echo()["audio"]
+    assert audio["input"]["format"] == audio["output"]["format"] == {"type": "audio/pcmu"}
