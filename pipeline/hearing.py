@@ -93,6 +93,9 @@ class Hearing:
         self._received += len(pcm)
         self._listener.feed(pcm)
 
+    async def caught_up(self) -> None:
+        await self._listener.caught_up()
+
     def commit(self) -> None:
         """End the utterance here.
 

@@ -91,6 +91,8 @@ class Listener:
         self._transcriber = Transcriber(asr, worker, on_event)
         self._inbox: deque[_Audio | _Commit | _Clear] = deque()
         self._arrived = asyncio.Event()
+        self._caught_up = asyncio.Event()
+        self._caught_up.set()
         self._received = 0
         self._waiting = 0
         self._uncommitted = 0
@@ -112,6 +114,11 @@ class Listener:
         while self._waiting > MAX_BACKLOG:
             self._drop_oldest()
         self._arrived.set()
+        self._caught_up.clear()
+
+    async def caught_up(self) -> None:
+        """Until everything that was fed has been heard, and its events were told."""
+        await self._caught_up.wait()
 
     def commit(self) -> bool:
         """End the utterance here; `Understood` or `Misunderstood` follows. False where there is nothing to end."""
@@ -137,6 +144,7 @@ class Listener:
                 self._arrived.clear()
                 while self._inbox:
                     await self._take(self._inbox.popleft())
+                self._caught_up.set()
 
     async def _take(self, item: _Audio | _Commit | _Clear) -> None:
         match item:

@@ -109,6 +109,10 @@ class Session:
         """Samples of the microphone (int16 at `MIC_RATE`), any number of them."""
         self._hearing.feed(pcm)
 
+    async def caught_up(self) -> None:
+        """Until everything that `hear` was given has been heard: what is asked next then means all of it."""
+        await self._hearing.caught_up()
+
     def commit_audio(self) -> None:
         """End the user's utterance here (push to talk).
 

@@ -134,10 +134,12 @@ class Codec:
 
     async def _commit(self, event: Json) -> None:
         await self._microphone.drained()
+        await self._session.caught_up()
         self._session.commit_audio()
 
     async def _clear(self, event: Json) -> None:
         await self._microphone.clear()
+        await self._session.caught_up()
         self._session.clear_audio()
 
     async def _clear_output(self, event: Json) -> None:

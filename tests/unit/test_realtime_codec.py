@@ -73,6 +73,9 @@ class ScriptedSession:
     def hear(self, pcm: Pcm) -> None:
         self.asked.append(len(pcm))
 
+    async def caught_up(self) -> None:
+        """Hears at once."""
+
     def commit_audio(self) -> None:
         if not any(isinstance(entry, int) for entry in self.asked):
             raise Refused("nothing to commit", "input_audio_buffer_commit_empty")
