@@ -276,6 +276,7 @@ def main() -> None:
             f"this command needs the extra '{extra}': pip install 'visavis[{extra}]', or make setup-all",
             style="red",
             markup=False,
+            soft_wrap=True,
         )
         sys.exit(USAGE_ERROR)
 
