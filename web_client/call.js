@@ -15,10 +15,11 @@ const CHECK_MS = 500;
 export class CallRefused extends Error {
   /**
    * @param {number} status
+   * @param {string} message Why, in the server's words.
    * @param {number | null} retryAfter Seconds.
    */
-  constructor(status, retryAfter) {
-    super(`The server answered ${status}.`);
+  constructor(status, message, retryAfter) {
+    super(message);
     this.status = status;
     this.retryAfter = retryAfter;
   }
@@ -135,16 +136,18 @@ async function offer(sdp) {
   const accessKey = key.get();
   if (accessKey) {
     const minted = await requestToken(accessKey);
-    if (!minted.ok) throw refused(minted);
+    if (!minted.ok) throw await refusal(minted);
     headers.Authorization = `Bearer ${(await minted.json()).value}`;
   }
   const response = await fetch("/v1/realtime/calls", { method: "POST", headers, body: sdp });
-  if (!response.ok) throw refused(response);
+  if (!response.ok) throw await refusal(response);
   return { sdp: await response.text(), location: response.headers.get("Location") };
 }
 
 /** @param {Response} response */
-function refused(response) {
+async function refusal(response) {
   const seconds = Number.parseFloat(response.headers.get("Retry-After") ?? "");
-  return new CallRefused(response.status, Number.isFinite(seconds) ? seconds : null);
+  const body = await response.json().catch(() => null);
+  const message = String(body?.error?.message ?? `It answered ${response.status}.`);
+  return new CallRefused(response.status, message, Number.isFinite(seconds) ? seconds : null);
 }

@@ -4,7 +4,8 @@ import { Call, CallRefused } from "./call.js";
 
 /**
  * @typedef {{kind: "connecting"} | {kind: "open"} | {kind: "key", rejected: boolean}
- *   | {kind: "busy" | "lost", retryAt: number} | {kind: "ended"}} LinkState `retryAt` on the clock of `performance.now()`.
+ *   | {kind: "busy", retryAt: number}
+ *   | {kind: "lost", retryAt: number, refusal?: string} | {kind: "ended"}} LinkState `retryAt` on the clock of `performance.now()`.
  */
 
 /** Seconds between attempts: soon at first (a server that restarts), then easy on a server that is down. */
@@ -71,8 +72,7 @@ export class Link {
     } else if (status === 503) {
       this.retry(/** @type {CallRefused} */ (error).retryAfter ?? BUSY_S, "busy");
     } else {
-      if (status) console.error(error);
-      this.retry(this.backOff(), "lost");
+      this.retry(this.backOff(), "lost", status ? /** @type {CallRefused} */ (error).message : undefined);
     }
   }
 
@@ -82,9 +82,9 @@ export class Link {
     return seconds * (1 + Math.random() / 4);
   }
 
-  /** @param {number} seconds @param {"busy" | "lost"} kind */
-  retry(seconds, kind) {
-    this.become({ kind, retryAt: performance.now() + seconds * 1000 });
+  /** @param {number} seconds @param {"busy" | "lost"} kind @param {string} [refusal] What the server said. */
+  retry(seconds, kind, refusal) {
+    this.become({ kind, retryAt: performance.now() + seconds * 1000, refusal });
     this.timer = setTimeout(() => this.connect(), seconds * 1000);
   }
 

@@ -6,6 +6,9 @@
 /** @typedef {"connecting" | "ready" | "listening" | "hearing" | "thinking" | "speaking" | "busy" | "lost" | "ended"} Name */
 /** @typedef {{name: Name, words: string}} Shown */
 
+/** Characters of a server's own words that a card has room for. */
+const MAX_REFUSAL = 300;
+
 /**
  * @param {LinkState} link
  * @param {Mood} mood
@@ -42,7 +45,11 @@ export function cardFor(link, now) {
   if (link.kind !== "busy" && link.kind !== "lost") return null;
   const seconds = Math.ceil((link.retryAt - now) / 1000);
   const when = seconds > 0 ? `Trying again in ${seconds} s.` : "Trying again now…";
-  return link.kind === "busy"
-    ? { title: "She is talking with someone else", text: `Please wait until she is free. ${when}`, button: "Try now" }
-    : { title: "The connection was lost", text: `The server can’t be reached. ${when}`, button: "Try now" };
+  const button = "Try now";
+  if (link.kind === "busy") {
+    return { title: "She is talking with someone else", text: `Please wait until she is free. ${when}`, button };
+  }
+  return link.refusal === undefined
+    ? { title: "The connection was lost", text: `The server can’t be reached. ${when}`, button }
+    : { title: "The server refused the call", text: `It says: ${link.refusal.slice(0, MAX_REFUSAL)} ${when}`, button };
 }

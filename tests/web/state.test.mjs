@@ -25,3 +25,9 @@ test("the card counts down and never below now", () => {
   assert.match(cardFor({ kind: "lost", retryAt: 5_000 }, 6_000).text, /now…/);
   assert.equal(cardFor(open, 0), null);
 });
+
+test("a refusal is told in the server's words, cut to the card", () => {
+  const card = cardFor({ kind: "lost", retryAt: 0, refusal: "x".repeat(1000) }, 0);
+  assert.match(card.title, /refused/);
+  assert.ok(card.text.length < 400);
+});
