@@ -139,14 +139,14 @@ class SphinxStream:
         self._head.clear()
         self._mean = measured_mean(pair.phrases, head)
         pair.phrases.cepstral_mean = self._mean
-        pair.phrases.start()
+        pair.phrases.start(anew=False)
         self._start_speech(pair)
         self._search(head)
 
     def _start_speech(self, pair: DecoderPair) -> None:
         if pair.speech is not None and self._mean is not None:
             pair.speech.cepstral_mean = self._mean
-            pair.speech.start()
+            pair.speech.start(anew=True)
 
     def _search(self, pcm: Pcm) -> None:
         pair = self._open()
@@ -203,7 +203,7 @@ class SphinxStream:
 def measured_mean(decoder: Decoder, pcm: Pcm) -> str:
     """The cepstral mean of int16[n] at 16 kHz, without the default mean that the library dilutes it with."""
     decoder.cepstral_mean = DEFAULT_MEAN
-    decoder.start()
+    decoder.start(anew=True)
     decoder.feed(pcm)
     decoder.end()
     before, after = _numbers(DEFAULT_MEAN), _numbers(decoder.cepstral_mean)

@@ -36,6 +36,7 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "ps_set_cmn": (_INT, [_POINTER, _TEXT]),
     "ps_get_cmn": (_TEXT, [_POINTER, _INT]),
     "ps_set_align_text": (_INT, [_POINTER, _TEXT]),
+    "ps_start_stream": (_INT, [_POINTER]),
     "ps_start_utt": (_INT, [_POINTER]),
     "ps_process_raw": (_INT, [_POINTER, _POINTER, ctypes.c_size_t, _INT, _INT]),
     "ps_end_utt": (_INT, [_POINTER]),
@@ -111,11 +112,17 @@ class Decoder:
         """
         self._check(self._lib.ps_set_align_text(self._decoder, words.encode()), "align these words")
 
-    def start(self) -> None:
-        """Begin an utterance; one that was left open is dropped."""
+    def start(self, *, anew: bool) -> None:
+        """Begin an utterance; one that was left open is dropped.
+
+        Args:
+            anew: another microphone than before: forget the noise that was learned.
+        """
         if self._started:
             self.end()
         self._started = True
+        if anew:
+            self._check(self._lib.ps_start_stream(self._decoder), "start a stream")
         self._check(self._lib.ps_start_utt(self._decoder), "start an utterance")
 
     def feed(self, pcm: Pcm) -> None:

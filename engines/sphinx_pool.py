@@ -75,6 +75,9 @@ class Pool:
                 dict=str(dictionary),
                 fsg=str(fsg),
                 cmninit=DEFAULT_MEAN,
+                beam=1e-80,  # wide: a grammar whose last word was pruned understands nothing at all
+                pbeam=1e-80,
+                wbeam=1e-60,
                 bestpath=False,  # 50 ms at the end of an utterance, for the same words
             )
 
