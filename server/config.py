@@ -25,6 +25,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 SECRETS = {
     "server.access_key": "VISAVIS_ACCESS_KEY",
+    "media.turn_password": "VISAVIS_TURN_PASSWORD",
     "llm.key": "VISAVIS_LLM_KEY",
     "asr.key": "VISAVIS_ASR_KEY",
     "tts.key": "VISAVIS_TTS_KEY",

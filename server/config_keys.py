@@ -113,13 +113,22 @@ class Media(Section):
 
     codec: Literal["vp8", "h264"] = Field(default="vp8", description="Video codec.")
     start_bitrate: int = Field(
-        default=1_000_000,
+        default=1_500_000,
         ge=100_000,
         le=20_000_000,
         description="Bits per second of video before the network is known.",
     )
     max_bitrate: int = Field(
         default=2_500_000, ge=100_000, le=20_000_000, description="Bits per second of video at most."
+    )
+    ice_servers: tuple[Annotated[str, Field(pattern=r"^(stun|stuns|turn|turns):\S+$")], ...] = Field(
+        default=(),
+        description="STUN and TURN servers that help callers of other networks; none: nobody outside hears of a call.",
+        examples=[["stun:stun.example:3478", "turn:turn.example:3478"]],
+    )
+    turn_username: str | None = Field(default=None, description="User name for the TURN servers.", examples=["kiosk"])
+    turn_password: SecretStr | None = Field(
+        default=None, description="Password for the TURN servers. Only from VISAVIS_TURN_PASSWORD."
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from aiortc import RTCIceServer
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from engines.media import FPS, Pcm
@@ -218,7 +219,9 @@ async def converse_webrtc(
             ended.set_result("the client sends more than can be served")
 
     media = service.config.media
-    media_settings = MediaSettings(media.codec, media.start_bitrate, media.max_bitrate)
+    password = media.turn_password.get_secret_value() if media.turn_password else None
+    ice_servers = tuple(RTCIceServer(url, media.turn_username, password) for url in media.ice_servers)
+    media_settings = MediaSettings(media.codec, media.start_bitrate, media.max_bitrate, ice_servers)
     try:
         peer = await Peer.accept(offer, media_settings, on_pcm=on_pcm, on_message=on_message)
     except ValueError as error:

@@ -22,7 +22,8 @@ HEAD = """\
 # Visavis: every key, with its default. Copy to visavis.toml and uncomment what you change; a key without a
 # default shows an example. A key `port` of [server] is also VISAVIS_SERVER_PORT in the environment and
 # `--set server.port=…` on the command line; the command line wins, then the environment, then this file.
-# Secrets come from the environment only: VISAVIS_ACCESS_KEY, VISAVIS_LLM_KEY, VISAVIS_ASR_KEY, VISAVIS_TTS_KEY.
+# Secrets come from the environment only: VISAVIS_ACCESS_KEY, VISAVIS_TURN_PASSWORD, VISAVIS_LLM_KEY,
+# VISAVIS_ASR_KEY, VISAVIS_TTS_KEY.
 """
 
 
