@@ -55,22 +55,51 @@ def _weights(solid: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> NDArra
     return out.astype(np.uint8)
 
 
+def measured_plate(
+    total: NDArray[np.float32], count: NDArray[np.float32], whole: NDArray[np.float32], skin: NDArray[np.float32]
+) -> Tensor:
+    """The still picture behind the head, [3, SIZE, SIZE], times the number of frames.
+
+    Args:
+        total, count: sum of the colours seen where the head was away, [SIZE, SIZE, 3], and how often, [SIZE, SIZE, 1].
+        whole, skin: sum of all colours, and how often a pixel was skin.
+    """
+    frames = count.max()
+    known = torch.from_numpy((count > SEEN * frames).astype(np.float32)).permute(2, 0, 1)
+    seen = torch.from_numpy(frames * total / np.maximum(count, 1)).permute(2, 0, 1) * known
+    # What is always skin, the foot of the neck above all, is its own mean; what is always hair, what lies round it.
+    mean = torch.from_numpy(whole).permute(2, 0, 1)
+    ever_skin = torch.from_numpy((skin > frames / 2).astype(np.float32)).permute(2, 0, 1) * (1 - known)
+    return seen + (1 - known) * (ever_skin * mean + (1 - ever_skin) * _filled(seen, known))
+
+
+def _filled(seen: Tensor, known: Tensor) -> Tensor:
+    """``seen`` [3, n, n], continued smoothly to where ``known`` [1, n, n] is 0, from the finest grid that knows it."""
+    if known.shape[-1] == 1 or known.min() > 0:
+        return seen / known.clamp(min=1e-6)
+    coarse = _filled(F.avg_pool2d(seen, 2), F.avg_pool2d(known, 2))
+    large = F.interpolate(coarse[None], scale_factor=2, mode="bilinear", align_corners=False)[0]
+    return torch.where(known > 0, seen / known.clamp(min=1e-6), large)
+
+
 def read_frames(capture: Capture, device: str) -> Frames:
     """Loads every training frame (never a held-out one) and the plate: the mean of what the head never covers."""
     indices = capture.indices("train")
     if len(indices) == 0:
         raise ValueError(f"{capture.folder} has no frame with split 'train': mark the frames to learn from")
     placed = [place(coeffs, capture.camera) for coeffs in capture.coeffs[indices]]
-    total, whole, count = np.zeros((SIZE, SIZE, 3)), np.zeros((SIZE, SIZE, 3)), np.zeros((SIZE, SIZE, 1))
+    total, whole, count, skin = (np.zeros((SIZE, SIZE, n), np.float32) for n in (3, 3, 1, 1))
     pictures, weights, solids, faces = [], [], [], []
     for index, at in zip(indices, placed, strict=True):
         window = slice(TOP, TOP + WINDOW_H), slice(at.left, at.left + WINDOW_W)
         picture, landmarks = capture.frame(index), capture.landmarks[index]
-        solid = _solid(capture.mask(index), landmarks)
+        mask = capture.mask(index)
+        solid = _solid(mask, landmarks)
         free = (solid == 0)[..., None]
         free[TOP + WINDOW_H - 2 * RIM :] = True  # under the neck nothing moves
         total += picture * free
         whole += picture
+        skin += (mask == 2)[..., None]
         count += free
         pictures.append(picture[window].transpose(2, 0, 1))
         weights.append(_weights(solid, landmarks)[window])
@@ -78,9 +107,7 @@ def read_frames(capture: Capture, device: str) -> Frames:
         x0, y0, x1, y1 = box(landmarks[17:], 0.0)
         row, col = (y0 + y1) // 4 - TOP // 2 - FACE_ROWS // 2, (x0 + x1) // 4 - at.left // 2 - FACE_COLS // 2
         faces.append((min(max(row, 0), ROWS - FACE_ROWS), min(max(col, 0), COLS - FACE_COLS)))
-    # What the head hardly ever uncovers can't be measured, and needn't be: the mean of all frames leaves no edge there.
-    plate = np.where(count > SEEN * len(indices), total / np.maximum(count, 1), whole / len(indices)) / 255
-    plate = plate.astype(np.float32)
+    plate = measured_plate(total, count, whole, skin) / (255 * len(indices))
 
     def stack(arrays: list[NDArray[Any]]) -> Tensor:
         return torch.from_numpy(np.stack(arrays)).to(device)
@@ -94,5 +121,5 @@ def read_frames(capture: Capture, device: str) -> Frames:
         stack([at.origin for at in placed]),
         [at.left for at in placed],
         faces,
-        torch.from_numpy(plate.transpose(2, 0, 1).copy()).to(device),
+        plate.to(device),
     )
