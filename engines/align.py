@@ -38,7 +38,7 @@ class WordAligner:
             return ()
         try:
             self._decoder.align(" ".join(_spelt(match) for match in known))
-            self._decoder.start()
+            self._decoder.start(anew=True)
             self._decoder.feed(_at_microphone_rate(pcm))
             self._decoder.end()
             found = [segment for segment in self._decoder.segments() if not segment.filler]

@@ -19,6 +19,7 @@ class SpeechStarted:
 
     item_id: str
     audio_start_ms: int
+    """Where the utterance's audio begins: the kept prefix before the onset."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,7 +142,9 @@ class Hearing:
     def _speech_started(self, at: int) -> None:
         self.user_speaks = True
         self._partial = ""
-        self._host.tell(ev.SpeechStarted(self._item_id, at * 1000 // MIC_RATE))
+        detection = self._host.options.turn_detection
+        prefix_ms = detection.prefix_ms if detection is not None else 0
+        self._host.tell(ev.SpeechStarted(self._item_id, max(0, at * 1000 // MIC_RATE - prefix_ms)))
         if self._interrupts:
             self._host.barge_in()
         self._host.duck(False)

@@ -81,8 +81,9 @@ def _recogniser(config: Config, knowledge: Knowledge) -> ASR | RemoteASR:
 
         return RemoteTranscriber(asr.base_url, asr.model, _revealed(asr.key), asr.timeout_s)
     from engines.asr import PocketsphinxASR
+    from engines.grammar import SUMS
 
-    return PocketsphinxASR(recogniser_phrases(knowledge))
+    return PocketsphinxASR([*recogniser_phrases(knowledge), *SUMS])
 
 
 def _revealed(secret: SecretStr | None) -> str | None:
