@@ -124,7 +124,6 @@ def test_known_phrases_are_understood_word_for_word(asr: PocketsphinxASR) -> Non
     assert sum(any(partial.complete for partial in partials) for _, partials in heard) >= 3
 
 
-@pytest.mark.skipif(not RECORDED.is_dir(), reason="the recorded speech lies beside the repository")
 @pytest.mark.skipif(not RECORDED.is_dir(), reason="the LJ Speech recordings are not shipped with the project")
 def test_a_person_is_understood_beyond_the_known_phrases(asr: PocketsphinxASR) -> None:
     transcript, _ = understand(asr, recorded("LJ001-0002"))
