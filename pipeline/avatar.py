@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Callable
 
 import numpy as np
-from engines.motion.compose import compose
 
 from engines import IdleMotion, Mood, Renderer
 from engines.media import COEFFS, SAMPLES_PER_FRAME, Coeffs, MotionFrame
+from engines.motion.compose import compose
 from pipeline.meter import Meter
 from pipeline.playout import Playout, Slot
 from pipeline.turn import Turn
@@ -23,6 +23,12 @@ EASE = 0.5
 
 REST = 0.004
 """Coefficients below this can't be seen: the mouth is at rest."""
+
+PAINT_SHARE = 2.0
+"""Pictures' time that a first frame of speech needs: its own, and that of an idle picture that is being painted."""
+
+PAINT_MEMORY = 0.2
+"""Weight of the newest picture in the mean of how long pictures take: about the last five."""
 
 _SILENCE = np.zeros(SAMPLES_PER_FRAME, np.int16)
 
@@ -58,6 +64,7 @@ class Avatar:
         self._turn: Turn | None = None
         self._speech: Coeffs = np.zeros(COEFFS, np.float32)
         self._idle_frames = 0
+        self._paint_s = 0.0
         self._starved = False
         self._work = asyncio.Event()
 
@@ -80,7 +87,7 @@ class Avatar:
             frame = turn.motion.poll()
             if frame is None:
                 break
-            self._playout.put(Slot(frame.pcm, self._pose(frame), turn))
+            self._playout.put(Slot(frame.pcm, self._pose(frame), turn), replace=self._replaces_idle(turn))
             self._starved = False
             self._work.set()
         if not self._playout.slots:
@@ -99,7 +106,20 @@ class Avatar:
             assert slot.coeffs is not None
             begun = self._clock()
             slot.image = await self._worker.call(self._renderer.render, slot.coeffs)
-            self._meter.render(self._clock() - begun)
+            took = self._clock() - begun
+            self._paint_s += PAINT_MEMORY * (took - self._paint_s)
+            self._meter.render(took)
+
+    def _replaces_idle(self, turn: Turn) -> bool:
+        """Whether speech goes out in place of the idle frame that is next.
+
+        It begins there unless its picture can't be ready by then: better 40 ms later than a voice from a still mouth.
+        """
+        slots = self._playout.slots
+        if not slots or slots[-1].turn is not None:
+            return False
+        begun = self._renderer is None or turn.released > 0
+        return begun or self._playout.until_next_frame >= PAINT_SHARE * self._paint_s
 
     def _note_underrun(self, turn: Turn | None) -> None:
         starved = turn is not None and turn.released > 0 and not turn.motion.exhausted

@@ -66,6 +66,7 @@ class Playout:
         self._meter = meter
         self._slots: deque[Slot] = deque()
         self._current = Slot(np.zeros(SAMPLES_PER_FRAME, np.int16), None)
+        self._due = clock()
         self._ticks = 0
         self._pts = 0
         self._gain = 1.0
@@ -82,9 +83,14 @@ class Playout:
         """Media time in samples: the PTS of the next tick."""
         return self._pts
 
-    def put(self, slot: Slot) -> None:
-        """Append a frame. Speech takes the place of an idle frame that has not left yet."""
-        if slot.turn is not None and self._slots and self._slots[-1].turn is None:
+    @property
+    def until_next_frame(self) -> float:
+        """Seconds to the deadline of the soonest slot."""
+        return self._due + (TICK_S if self._ticks % 2 else 0.0) - self._clock()
+
+    def put(self, slot: Slot, *, replace: bool = False) -> None:
+        """Append a frame, or let it take the place of the last one, which has not left yet."""
+        if replace:
             self._slots.pop()
         self._slots.append(slot)
 
@@ -119,19 +125,19 @@ class Playout:
         Args:
             released: called after each tick with the slot that left and whether it has left entirely.
         """
-        due = self._clock()
+        self._due = self._clock()
         while True:
-            late = self._clock() - due
+            late = self._clock() - self._due
             if late > STALL_S:
                 # Whole frames, so that pictures stay on even ticks.
                 lost = int(late / (2 * TICK_S)) * 2
-                due += lost * TICK_S
+                self._due += lost * TICK_S
                 self._pts += lost * TICK_SAMPLES
                 self._meter.pts_jump()
             if late < 0:
                 await asyncio.sleep(-late)
+            self._due += TICK_S
             self._tick(released)
-            due += TICK_S
 
     def _tick(self, released: Callable[[Slot, bool], None]) -> None:
         first_half = self._ticks % 2 == 0

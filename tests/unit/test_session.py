@@ -289,15 +289,19 @@ async def test_a_slow_voice_is_counted_as_underruns_and_pts_goes_on() -> None:
         assert set(np.diff([pts for _, pts, _ in stage.sink.sounds])) == {480}
 
 
-async def test_the_face_shows_the_first_samples_no_later_than_a_frame_after_them() -> None:
+@pytest.mark.parametrize("phase_ms", range(0, 40, 5))
+async def test_voice_and_mouth_begin_together(phase_ms: int) -> None:
     engines = replace(fakes(), renderers=FakeRenderers(latency_s=0.015))
     async with scene(engines) as stage:
+        await asyncio.sleep(1 + phase_ms / 1000)
         stage.session.respond(ResponseRequest())
         await stage.until_done()
         timing = stage.counts.turns[0]
         assert timing.first_frame_out_ms is not None
         assert timing.first_audio_out_ms is not None
-        assert 0 <= timing.first_frame_out_ms - timing.first_audio_out_ms <= 40
+        assert timing.first_frame_out_ms == timing.first_audio_out_ms
+        # Two pictures' time and a frame at most: nothing waits longer for its face.
+        assert timing.first_audio_out_ms <= 30 + 40
 
 
 async def test_two_interruptions_in_a_row_are_one() -> None:
