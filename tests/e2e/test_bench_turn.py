@@ -38,6 +38,7 @@ async def test_what_the_peer_measures_is_what_the_server_did() -> None:
         assert 300 <= answer.first_audio < 800
         assert answer.first_frame is not None
         assert -20 <= answer.first_frame - answer.first_audio < 200
+        assert answer.silence is not None
         assert 150 <= answer.silence < 600
         assert len(answer.offsets) > 10
     assert figures["first_audio_ms_p50"] == pytest.approx(median(a.first_audio for a in answers), abs=0.01)
