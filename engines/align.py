@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from functools import cached_property
 
 import av
@@ -20,8 +21,11 @@ KNOWN_SHARE = 2 / 3
 class WordAligner:
     """Times words within 25 ms (p90 against synthesizers that know their own); costs 2 % of the phrase's length.
 
-    One caller at a time.
+    Sessions share it, so that callers wait for one another.
     """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
 
     def align(self, text: str, pcm: Pcm) -> tuple[TimedWord, ...]:
         """
@@ -32,6 +36,10 @@ class WordAligner:
         Returns:
             Its words in order; none where too many are unknown or the sound does not fit.
         """
+        with self._lock:
+            return self._align(text, pcm)
+
+    def _align(self, text: str, pcm: Pcm) -> tuple[TimedWord, ...]:
         words = list(_WORD.finditer(text))
         known = [match for match in words if self._decoder.pronunciations(_spelt(match))]
         if not known or len(known) < KNOWN_SHARE * len(words):

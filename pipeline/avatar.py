@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 
 import numpy as np
 
 from engines import IdleMotion, Mood, Renderer
-from engines.media import COEFFS, SAMPLES_PER_FRAME, Coeffs, MotionFrame
+from engines.media import COEFFS, SAMPLE_RATE, SAMPLES_PER_FRAME, Coeffs, Image, MotionFrame
 from engines.motion.compose import compose
 from pipeline.meter import Meter
 from pipeline.playout import Playout, Slot
 from pipeline.turn import Turn
 from pipeline.worker import Worker
+
+log = logging.getLogger(__name__)
 
 LEAD_FRAMES = 3
 """Frames of speech queued ahead: 120 ms rides out a slow picture, and is all that an interruption must drop."""
@@ -29,6 +32,8 @@ PAINT_SHARE = 2.0
 
 PAINT_MEMORY = 0.2
 """Weight of the newest picture in the mean of how long pictures take: about the last five."""
+
+FRAME_S = SAMPLES_PER_FRAME / SAMPLE_RATE
 
 _SILENCE = np.zeros(SAMPLES_PER_FRAME, np.int16)
 
@@ -98,17 +103,45 @@ class Avatar:
     async def paint(self) -> None:
         """Render queued frames, soonest first, forever. A frame whose deadline has passed is left out."""
         while True:
-            slot = next((slot for slot in self._playout.slots if slot.coeffs is not None and slot.image is None), None)
-            if slot is None or self._renderer is None:
+            slot = self._next_to_paint()
+            if slot is None or slot.coeffs is None or self._renderer is None:
                 self._work.clear()
                 await self._work.wait()
                 continue
-            assert slot.coeffs is not None
             begun = self._clock()
-            slot.image = await self._worker.call(self._renderer.render, slot.coeffs)
+            try:
+                image = await self._worker.call(self._renderer.render, slot.coeffs)
+            except Exception:
+                # A picture is lost, the conversation is not.
+                log.exception("a picture could not be rendered")
+                slot.coeffs = None
+                continue
+            self._hang(slot, image)
             took = self._clock() - begun
             self._paint_s += PAINT_MEMORY * (took - self._paint_s)
             self._meter.render(took)
+
+    def _next_to_paint(self) -> Slot | None:
+        """The soonest frame whose deadline can still be met, else the latest one."""
+        waiting = [
+            (place, slot)
+            for place, slot in enumerate(self._playout.slots)
+            if slot.coeffs is not None and slot.image is None
+        ]
+        left = self._playout.until_next_frame
+        for place, slot in waiting:
+            if left + place * FRAME_S >= self._paint_s:
+                return slot
+        return waiting[-1][1] if waiting else None
+
+    def _hang(self, slot: Slot, image: Image) -> None:
+        """A late picture of speech is dropped; a late idle one has no sound to fit and goes out with the next frame."""
+        if slot.released and slot.turn is None and self._playout.slots:
+            slot = self._playout.slots[0]
+            if slot.turn is not None or slot.image is not None:
+                return
+        if not slot.released:
+            slot.image = image
 
     def _replaces_idle(self, turn: Turn) -> bool:
         """Whether speech goes out in place of the idle frame that is next.

@@ -28,8 +28,8 @@ class Outlet(Protocol):
         ...
 
     @property
-    def audible(self) -> bool:
-        """She can be heard just now."""
+    def playing(self) -> Turn | None:
+        """The turn that can be heard just now."""
         ...
 
     def show(self, mood: Mood) -> None: ...
@@ -48,9 +48,9 @@ class Body:
         self._begun = asyncio.Event()
 
     @property
-    def audible(self) -> bool:
+    def playing(self) -> Turn | None:
         turn = self._avatar.turn
-        return turn is not None and turn.released > 0
+        return turn if turn is not None and turn.released > 0 else None
 
     def begin(self, turn: Turn) -> None:
         self._avatar.begin(turn)

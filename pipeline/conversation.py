@@ -52,13 +52,16 @@ class Conversation:
     def __len__(self) -> int:
         return len(self._items)
 
+    def __contains__(self, item_id: str) -> bool:
+        return any(item.id == item_id for item in self._items)
+
     def add(self, item: Item, after: str | None = None) -> str | None:
         """Insert after the item `after` (`"root"`: first; None: last); returns the predecessor's id.
 
         Raises:
             ItemError: the predecessor is not there, or the item's id is taken.
         """
-        if any(known.id == item.id for known in self._items):
+        if item.id in self:
             raise ItemError(f"item '{item.id}' exists already; choose another id or leave it out")
         place = len(self._items) if after is None else 0 if after == "root" else self._index(after) + 1
         self._items.insert(place, item)

@@ -30,10 +30,10 @@ class Deltas:
         self._since = 0.0
 
     @property
-    def audible(self) -> bool:
-        """Something that was sent has not been heard to its end yet."""
+    def playing(self) -> Turn | None:
+        """What was sent of it has not been heard to its end yet."""
         playing = self._playing
-        return playing is not None and self.heard(playing) < playing.released
+        return playing if playing is not None and self.heard(playing) < playing.released else None
 
     def begin(self, turn: Turn) -> None:
         self._turn = turn
@@ -52,7 +52,7 @@ class Deltas:
         """What the time elapsed since its first delta allows."""
         if turn is not self._playing:
             return turn.released
-        return min(turn.released, int((self._clock() - self._since) * SAMPLE_RATE))
+        return max(0, min(turn.released, int((self._clock() - self._since) * SAMPLE_RATE)))
 
     def show(self, mood: Mood) -> None:
         """Nothing: nobody watches."""
@@ -91,7 +91,10 @@ class Deltas:
     def _note(self, turn: Turn, samples: int) -> None:
         now = self._clock()
         if turn is not self._playing:
-            self._playing, self._since = turn, now
+            # The client may be playing the reply before still.
+            before = self._playing
+            ends = now if before is None else self._since + before.released / SAMPLE_RATE
+            self._playing, self._since = turn, max(now, ends)
             turn.timings.first_audio_out = now
         # A client that ran dry plays on from here.
         self._since = max(self._since, now - turn.released / SAMPLE_RATE)

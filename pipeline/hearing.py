@@ -39,7 +39,7 @@ class Host(Protocol):
     @property
     def audible(self) -> bool: ...
     def duck(self, ducked: bool) -> None: ...
-    def barge_in(self) -> None: ...
+    def barge_in(self) -> Timings | None: ...
     def answer(self, timings: Timings) -> None: ...
     @property
     def tell(self) -> Callable[[ev.SessionEvent], None]: ...
@@ -70,16 +70,9 @@ class Hearing:
         self._item_id = _new_id()
         self._partial = ""
         self._waiting: deque[Utterance] = deque()
+        self._owed: Timings | None = None
+        """Something was asked and not answered: by whatever comes next, it is."""
         self._listener = Listener(vad.stream(), asr, worker, self._on_event, host.options.turn_detection)
-
-    @property
-    def playing(self) -> bool:
-        """She is audible: what the microphone hears may be her echo."""
-        return self._listener.playing
-
-    @playing.setter
-    def playing(self, playing: bool) -> None:
-        self._listener.playing = playing
 
     async def run(self) -> None:
         await self._listener.run()
@@ -88,9 +81,12 @@ class Hearing:
         self._listener.detection = detection
         if detection is None:
             self._stop_listening()
+            self._host.duck(False)
+            self._host.show_mood()
 
     def feed(self, pcm: Pcm) -> None:
         self._received += len(pcm)
+        self._listener.playing = self._host.audible
         self._listener.feed(pcm)
 
     async def caught_up(self) -> None:
@@ -112,6 +108,7 @@ class Hearing:
     def clear(self) -> None:
         self._listener.clear()
         self._partial = ""
+        self._owed = None
         self._stop_listening()
         self._host.tell(ev.AudioCleared())
         self._host.show_mood()
@@ -146,7 +143,7 @@ class Hearing:
         prefix_ms = detection.prefix_ms if detection is not None else 0
         self._host.tell(ev.SpeechStarted(self._item_id, max(0, at * 1000 // MIC_RATE - prefix_ms)))
         if self._interrupts:
-            self._host.barge_in()
+            self._owed = self._host.barge_in() or self._owed
         self._host.duck(False)
         self._host.show_mood()
 
@@ -187,15 +184,22 @@ class Hearing:
         said.timings.transcript = self._clock()
         if self._host.options.transcribe:
             self._host.tell(ev.InputTranscriptCompleted(said.item.id, text, seconds))
-        # Somebody who goes on talking gets one answer to all of it.
-        if said.answer and text and not self.user_speaks:
-            self._host.answer(said.timings)
+        if said.answer and text:
+            self._owed = said.timings
+        self._answer()
         self._host.show_mood()
 
     def _misunderstood(self, message: str) -> None:
         said = self._next_waiting()
         self._host.tell(ev.InputTranscriptFailed(said.item.id, message))
+        self._answer()
         self._host.show_mood()
+
+    def _answer(self) -> None:
+        """Somebody who goes on talking gets one answer to all of it; a breath meanwhile doesn't cost the answer."""
+        if self._owed is not None and not self.user_speaks and not self._waiting:
+            owed, self._owed = self._owed, None
+            self._host.answer(owed)
 
     def _next_waiting(self) -> Utterance:
         said = self._waiting.popleft()

@@ -90,7 +90,8 @@ class Playout:
 
     def put(self, slot: Slot, *, replace: bool = False) -> None:
         """Append a frame, or let it take the place of the last one, which has not left yet."""
-        if replace:
+        # A fade that has not left yet is no idle frame: dropped, it would be a click.
+        if replace and self._on_silence is None:
             self._slots.pop()
         self._slots.append(slot)
 
@@ -104,6 +105,8 @@ class Playout:
         Args:
             on_silence: called in the loop turn in which the last voiced samples leave.
         """
+        if self._on_silence is not None:
+            self._on_silence()
         halfway = self._ticks % 2 == 1
         if halfway:
             self._current.pcm = np.concatenate(

@@ -195,12 +195,17 @@ class Session:
         """Speak softly while somebody may be starting to speak."""
         self._outlet.duck(ducked)
 
-    def barge_in(self) -> None:
-        """The user speaks: whatever she is saying, or about to say, ends."""
-        if self._speaking.turn is not None:
-            self._speaking.interrupt("turn_detected")
-        else:
+    def barge_in(self) -> Timings | None:
+        """The user speaks: whatever she is saying, or about to say, ends.
+
+        Returns:
+            The timings of a spoken question that she had not begun to answer.
+        """
+        turn = self._speaking.interrupt("turn_detected")
+        if turn is None:
             self._speaking.cut_tail()
+            return None
+        return turn.timings if turn.timings.spoken and not turn.released else None
 
     def answer(self, timings: Timings) -> None:
         """The user has finished: her turn, unless she is speaking still."""
@@ -215,7 +220,6 @@ class Session:
             mood = "listening"
         elif turn is not None and turn.audible:
             mood = "speaking" if turn.state == "speaking" else "thinking"
-        self._hearing.playing = self._speaking.audible
         if mood != self._mood:
             self._mood = mood
             self._outlet.show(mood)

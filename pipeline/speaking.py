@@ -93,7 +93,7 @@ class Speaking:
 
     @property
     def audible(self) -> bool:
-        return self._outlet.audible
+        return self._outlet.playing is not None
 
     async def run(self) -> None:
         try:
@@ -117,22 +117,30 @@ class Speaking:
         self._emit(ev.ResponseCreated(turn.id, request, modalities))
         previous = self._conversation.add(item) if request.in_conversation else None
         self._emit(ev.OutputItemAdded(turn.id, item, previous))
-        self._keep_script(turn)
+        if turn.audible:
+            self._keep_script(turn)
         turn.task = self._tasks.create_task(self._answer(turn, options))
         if turn.audible:
             self._outlet.begin(turn)
         self._changed()
         return turn
 
-    def interrupt(self, reason: str) -> None:
-        """End the open turn in this loop turn: sound stops, history keeps what was heard; producers unwind after."""
+    def interrupt(self, reason: str) -> Turn | None:
+        """End the open turn in this loop turn: sound stops, history keeps what was heard; producers unwind after.
+
+        Returns:
+            The turn that ended.
+        """
         turn = self.turn
         if turn is None or self._tasks is None:
-            return
+            return None
         heard = self._outlet.heard(turn)
         turn.timings.interrupted = self._clock()
         turn.status, turn.reason = "cancelled", reason
-        self._outlet.stop(lambda: self._silent(turn, heard))
+        if turn.audible:
+            self._outlet.stop(lambda: self._silent(turn, heard))
+        else:
+            self._silent(turn, heard)
         turn.motion.close()
         if turn.task is not None:
             turn.task.cancel()
@@ -140,14 +148,15 @@ class Speaking:
             turn.item.parts[0].text = turn.script.heard(heard)
             self._emit(ev.OutputAudioCleared(turn.id))
         self._finish(turn)
-        if heard and turn.request.in_conversation:
+        if heard and turn.item.id in self._conversation:
             self._emit(ev.ItemTruncated(turn.item.id, heard * 1000 // SAMPLE_RATE))
         self._tasks.create_task(self._settle())
+        return turn
 
     def cut_tail(self) -> None:
         """Drop what the client still plays of the turn before (it takes its audio as events)."""
-        turn = self.last
-        if turn is None or not self._outlet.audible:
+        turn = self._outlet.playing
+        if turn is None:
             return
         heard = self._outlet.heard(turn)
         self._outlet.stop(lambda: None)
@@ -171,11 +180,12 @@ class Speaking:
     async def _answer(self, turn: Turn, options: SessionOptions) -> None:
         tokens = self._tokens(turn, options)
         if turn.audible:
-            motion = self._engines.motion.stream() if self._watched else None
+            motion = self._engines.motion if self._watched else None
             await reply(turn, tokens, Voice(self._synthesize, motion, self._act_worker), self._clock)
         else:
             await reply_text(turn, tokens, lambda text: self._write(turn, text), self._clock)
-            self._finish(turn)
+            if turn is self.turn:
+                self._finish(turn)
 
     async def _tokens(self, turn: Turn, options: SessionOptions) -> AsyncGenerator[str, None]:
         await self._understood()

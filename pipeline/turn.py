@@ -9,7 +9,7 @@ from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar, cast
 
-from engines import LanguageModelError, MotionStream, ReplyTruncated
+from engines import LanguageModelError, Motion, ReplyTruncated
 from engines.media import SAMPLE_RATE, SAMPLES_PER_FRAME, MotionFrame
 from pipeline.conversation import Item
 from pipeline.events import ResponseStatus, TurnTiming, Usage
@@ -111,7 +111,7 @@ class Voice:
     """What turns text into speech and motion for one session."""
 
     synthesize: Synthesize
-    motion: MotionStream | None
+    motion: Motion | None
     """None where nobody watches."""
     act_worker: Worker
 
@@ -121,12 +121,14 @@ async def reply(turn: Turn, tokens: AsyncGenerator[str, None], voice: Voice, clo
     phrases: Stream[str] = Stream(PHRASES_BOUND, len)
     speech: Stream[Speech] = Stream(SPEECH_BOUND_MS, _duration_ms)
     stamped = _stamp(turn, clock)
-    frames = act(speech, voice.motion, voice.act_worker, turn.script)
     try:
         with _contained(turn):
+            motion = voice.motion.stream() if voice.motion else None
+            frames = act(speech, motion, voice.act_worker, turn.script)
             async with asyncio.TaskGroup() as stages:
-                stages.create_task(_pump(think(_guarded(turn, tokens, clock)), phrases, stamped))
-                stages.create_task(_pump(speak(phrases, voice.synthesize), speech, stamped))
+                stages.create_task(_pump_all(think(_guarded(turn, tokens, clock)), phrases, stamped))
+                stages.create_task(_pump_all(speak(phrases, voice.synthesize), speech, stamped))
+                # Closed below, once it is known how the turn ends: whoever plays it asks then.
                 stages.create_task(_pump(frames, turn.motion, stamped))
     finally:
         turn.motion.close()
@@ -181,12 +183,17 @@ async def _guarded(
 
 
 async def _pump(items: AsyncGenerator[T, None], out: Stream[T], seen: Callable[[object], None]) -> None:
-    """Drain a stage into its stream, which it closes even when the stage fails."""
+    """Drain a stage into its stream."""
+    async with aclosing(items) as source:
+        async for item in source:
+            seen(item)
+            await out.put(item)
+
+
+async def _pump_all(items: AsyncGenerator[T, None], out: Stream[T], seen: Callable[[object], None]) -> None:
+    """The same, and close the stream, even when the stage fails."""
     try:
-        async with aclosing(items) as source:
-            async for item in source:
-                seen(item)
-                await out.put(item)
+        await _pump(items, out, seen)
     finally:
         out.close()
 

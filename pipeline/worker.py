@@ -23,7 +23,15 @@ class Worker:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix=name)
 
     async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await asyncio.wrap_future(self._pool.submit(function, *args, **kwargs))
+        while True:
+            pool = self._pool
+            try:
+                return await asyncio.wrap_future(pool.submit(function, *args, **kwargs))
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if pool is self._pool or (task is not None and task.cancelling()):
+                    raise
+                # Not we were cancelled but the thread replaced while this call waited in it: ask the fresh one.
 
     async def iterate(
         self, generate: Callable[P, Iterator[T]], *args: P.args, **kwargs: P.kwargs
