@@ -90,7 +90,8 @@ class Body:
 
     def _count(self, turn: Turn, slot: Slot) -> None:
         turn.released += len(slot.pcm) // 2
-        turn.timings.first_audio_out = turn.timings.first_audio_out or self._clock()
+        if turn.released > turn.script.lead:
+            turn.timings.first_audio_out = turn.timings.first_audio_out or self._clock()
         if slot.image is not None:
             turn.timings.first_frame_out = turn.timings.first_frame_out or self._clock()
 

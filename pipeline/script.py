@@ -49,6 +49,8 @@ class Script:
 
     def __init__(self) -> None:
         self.phrases: list[SpokenPhrase] = []
+        self.lead = 0
+        """Samples of silence before the first sound."""
 
     @property
     def text(self) -> str:

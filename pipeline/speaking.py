@@ -209,7 +209,8 @@ class Speaking:
             self._changed()
         self._caption(turn, turn.script.captions(turn.released))
         turn.item.parts[0].text = turn.script.heard(turn.released)
-        if not turn.reported and (turn.timings.first_frame_out or not self._watched):
+        timings = turn.timings
+        if not turn.reported and timings.first_audio_out and (timings.first_frame_out or not self._watched):
             turn.reported = True
             self._emit(turn.timings.report(turn.id, final=False))
 

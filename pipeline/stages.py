@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,6 +13,10 @@ from engines.media import SAMPLES_PER_FRAME, AudioChunk, Coeffs, MotionFrame, Pc
 from pipeline.phrases import Phraser
 from pipeline.script import Script
 from pipeline.worker import Worker
+
+LEAD_IN = 2 * SAMPLES_PER_FRAME
+"""Silence before a turn's first sound, 80 ms, in which the lips begin to move: speakers' do so 100 to 200 ms before
+their voice (Chandrasekaran et al., The natural statistics of audiovisual speech, PLoS Comput Biol 5(7), 2009)."""
 
 Synthesize = Callable[[str], AsyncGenerator[AudioChunk, None]]
 """A voice as the pipeline sees it, wherever it runs."""
@@ -66,6 +70,17 @@ def aligned(synthesize: Synthesize, align: Align, worker: Worker) -> Synthesize:
     return timed
 
 
+def _later(chunk: AudioChunk, lead: int, *, first: bool) -> AudioChunk:
+    """A phrase's chunk with everything `lead` samples later; the first one brings the silence."""
+    if not lead:
+        return chunk
+    return AudioChunk(
+        np.concatenate([np.zeros(lead, np.int16), chunk.pcm]) if first else chunk.pcm,
+        tuple(replace(word, start=word.start + lead, end=word.end + lead) for word in chunk.words),
+        tuple(replace(phone, start=phone.start + lead, end=phone.end + lead) for phone in chunk.phones),
+    )
+
+
 async def act(
     speech: AsyncIterator[Speech], motion: MotionStream | None, worker: Worker, script: Script
 ) -> AsyncGenerator[MotionFrame, None]:
@@ -76,19 +91,22 @@ async def act(
     pcm = np.zeros(0, np.int16)
     coeffs: list[Coeffs] = []
     phrase = None
+    lead = script.lead = LEAD_IN if motion is not None else 0
     async for piece in speech:
         phrase = phrase or script.begin(piece.phrase)
         if piece.chunk is not None:
-            pcm = np.concatenate([pcm, piece.chunk.pcm])
-            phrase.samples += len(piece.chunk.pcm)
-            phrase.words.extend(piece.chunk.words)
+            chunk = _later(piece.chunk, lead, first=not phrase.samples)
+            pcm = np.concatenate([pcm, chunk.pcm])
+            phrase.samples += len(chunk.pcm)
+            phrase.words.extend(chunk.words)
             if motion is not None:
-                coeffs += await worker.call(motion.push, piece.chunk)
+                coeffs += await worker.call(motion.push, chunk)
         else:
             padding = -len(pcm) % SAMPLES_PER_FRAME
             pcm = np.concatenate([pcm, np.zeros(padding, np.int16)])
             phrase.samples += padding
             phrase.whole = True
+            lead = 0
             if motion is not None:
                 coeffs += await worker.call(motion.flush)
             phrase = None
