@@ -39,8 +39,10 @@ def fast_precision(core: ov.Core) -> str:
 class Graph:
     """A loaded graph with its own infer requests; use it from one thread at a time."""
 
-    def __init__(self, path: Path, parts: Sequence[Part], threads: int = 1) -> None:
+    def __init__(self, path: Path, parts: Sequence[Part], threads: int = 1, given: Sequence[str] = ()) -> None:
         """Compiles ``parts`` of the ONNX graph at ``path`` for ``threads`` threads of the CPU.
+
+        Tensors named in ``given`` become inputs of the last part, in place of what the graph computes for them.
 
         Raises:
             ValueError: the file is no graph, or lacks a tensor that ``parts`` names.
@@ -60,7 +62,8 @@ class Graph:
                 # Several sessions draw in one process: pinned, their threads would share the first core.
                 "ENABLE_CPU_PINNING": "NO",
             }
-            model = _cut(core, path, set(known), part.outputs)
+            begins = {*known, *given} if part is parts[-1] else set(known)
+            model = _cut(core, path, begins, part.outputs)
             request = core.compile_model(model, "CPU", hints).create_infer_request()
             for port in request.get_compiled_model().inputs:
                 name = next(iter(port.get_names()))
@@ -76,13 +79,15 @@ class Graph:
         """Runs the graph.
 
         Args:
-            inputs: an array for each of the graph's inputs that the parts use, of its type and shape.
+            inputs: arrays for the inputs that the parts use, of their types and shapes. One that is left out keeps the
+                value of the last run.
 
         Returns:
             The last part's outputs: views that the next run overwrites.
         """
         for request, name in self._inputs:
-            np.copyto(request.get_tensor(name).data, inputs[name])
+            if name in inputs:
+                np.copyto(request.get_tensor(name).data, inputs[name])
         for request in self._requests:
             request.infer()
         return {name: tensor.data for name, tensor in self._last.items()}

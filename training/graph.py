@@ -3,8 +3,9 @@
 Written by hand because layout changes, not arithmetic, are what a frame costs on a CPU, and because the names of the
 tensors are the engine's contract. Inputs: ``drive`` [1, 58], ``rot`` [1, 3, 3] and ``origin`` [1, 1, 3] as
 ``engines.nerf.geometry.place`` gives them, and ``left``, int64 [1], the window's first column in pairs of pixels.
-``delta`` and ``found`` are where the engine changes precision. Outputs, uint8: ``y`` [384, 328], ``uv`` [2, 192, 164]
-and ``rgb`` [384, 328, 3] of the window, ``plate`` [512, 512, 3], the still picture round it. Opset 17, for from 20 on
+``delta`` and ``found`` are where the engine changes precision; ``plate_luma`` and ``plate_chroma``, cut from their
+``_band``, it gives itself. Outputs, uint8: ``y`` [384, 312], ``uv`` [2, 192, 156]
+and ``rgb`` [384, 312, 3] of the window, ``plate`` [512, 512, 3], the still picture round it. Opset 17, for from 20 on
 TensorRT silently runs GridSample as nearest.
 """
 
@@ -176,14 +177,14 @@ def _layer(model: PortraitField, name: str) -> tuple[Tensor, Tensor]:
     return model.get_parameter(f"{name}.weight"), model.get_parameter(f"{name}.bias")
 
 
-def _inside(g: Builder, model: PortraitField, x: str, name: str) -> str:
+def _inside(g: Builder, x: str, name: str) -> str:
     """``x`` within the window, none on its rim."""
-    return g.op("Mul", [x, g.const(f"rays_rim_{name}", model.inside[None])], f"{name}_inside")
+    return g.op("Mul", [x, "inside"], f"{name}_inside")
 
 
-def _clear(g: Builder, model: PortraitField, alpha: str, name: str) -> str:
+def _clear(g: Builder, alpha: str, name: str) -> str:
     """How much of the plate is seen: all of it on the rim."""
-    alpha = _inside(g, model, g.op("Sigmoid", [alpha], f"{name}_alpha"), name)
+    alpha = _inside(g, g.op("Sigmoid", [alpha], f"{name}_alpha"), name)
     return g.op("Sub", ["unit", alpha], name)
 
 
@@ -194,12 +195,12 @@ def _yuv(g: Builder, model: PortraitField, x: str) -> None:
     channel = g.shape("axis_channel_colour", 1)
     cut = [g.shape(f"cut{k}", k) for k in (0, 4, 6, 10)]
     luma, chroma, alpha = (g.op("Slice", [out, cut[k], cut[k + 1], channel], f"part{k}") for k in range(3))
-    clear = _clear(g, model, alpha, "clear4")
-    luma = g.op("Add", [_inside(g, model, luma, "luma"), g.op("Mul", [clear, "plate_luma"], "luma_behind")], "luma_sum")
+    clear = _clear(g, alpha, "clear4")
+    luma = g.op("Add", [_inside(g, luma, "luma"), g.op("Mul", [clear, "plate_luma"], "luma_behind")], "luma_sum")
     luma = g.op("Add", [luma, g.scalar("luma_level", LUMA[0] + ROUND)], "luma4")
     mean = g.op("ReduceMean", [clear], "clear_mean", axes=[1], keepdims=1)
     behind = g.op("Mul", [mean, "plate_chroma"], "chroma_behind")
-    chroma = g.op("Add", [_inside(g, model, chroma, "chroma"), behind], "chroma_sum")
+    chroma = g.op("Add", [_inside(g, chroma, "chroma"), behind], "chroma_sum")
     chroma = g.op("Add", [chroma, g.scalar("chroma_level", CHROMA[0, 0] + ROUND)], "chroma2")
     _bytes(g, g.op("DepthToSpace", [luma], "luma_picture", blocksize=2, mode="CRD"), "y", (WINDOW_H, WINDOW_W))
     _bytes(g, chroma, "uv", (2, ROWS, COLS))
@@ -211,9 +212,9 @@ def _rgb(g: Builder, model: PortraitField, x: str) -> None:
     channel, cut = g.shape("axis_channel_rgb", 1), [g.shape(f"rgb_cut{k}", k) for k in (0, 12, 16)]
     colour = g.op("Slice", [out, cut[0], cut[1], channel], "colour12")
     alpha = g.op("Slice", [out, cut[1], cut[2], channel], "alpha12")
-    clear = _clear(g, model, alpha, "clear_rgb")
+    clear = _clear(g, alpha, "clear_rgb")
     clear = g.op("DepthToSpace", [clear], "clear_picture", blocksize=2, mode="CRD")
-    colour = _inside(g, model, colour, "colour")
+    colour = _inside(g, colour, "colour")
     colour = g.op("DepthToSpace", [colour], "colour_picture", blocksize=2, mode="CRD")
     whole = g.op("Add", [colour, g.op("Mul", [clear, "plate_rgb"], "rgb_behind")], "rgb_unit")
     levels = g.op("Mul", [whole, g.scalar("levels", 255)], "rgb_levels")
@@ -236,6 +237,7 @@ def build(model: PortraitField) -> onnx.ModelProto:
     for k in range(BODY):
         grown = g.op("Relu", [g.conv(x, f"body{k}", *_layer(model, f"body.{k}"))], f"body{k}_relu")
         x = g.op("Add", [x, grown], f"body{k}_sum")
+    g.const("inside", model.inside[None])
     _plates(g, model)
     _yuv(g, model, x)
     _rgb(g, model, x)

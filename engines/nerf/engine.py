@@ -19,6 +19,8 @@ FORMAT = 1  # of meta.json and of the graph's named tensors
 # The basis product is bound by memory, so bf16 halves it; rays and planes need f32; layers and convolutions don't.
 CUTS = (Part(("delta",), "bf16"), Part(("found",), "f32"))
 PICTURE = "bf16"
+# What lies behind the window changes only when it moves: so it is given then, not gathered for every picture.
+BEHIND = ("plate_luma", "plate_chroma")
 
 
 class NerfRenderer:
@@ -35,10 +37,12 @@ class NerfRenderer:
         self._low = np.asarray(self.meta["coeffs_low"], np.float32)
         self._high = np.asarray(self.meta["coeffs_high"], np.float32)
         self._threads = threads
-        plate = Graph(self._graph_path, (Part(("plate",), "f32"),), threads).run({})["plate"].copy()
-        self._plate = plate
-        self._still = to_i420(plate)
-        self._yuv = Graph(self._graph_path, (*CUTS, Part(("y", "uv"), PICTURE)), threads)
+        still = Graph(self._graph_path, (Part(("plate", "plate_luma_band", "plate_chroma_band"), "f32"),)).run({})
+        self._plate = still["plate"].copy()
+        self._still = to_i420(self._plate)
+        self._bands = {name: still[f"{name}_band"].copy() for name in BEHIND}
+        self._yuv = Graph(self._graph_path, (*CUTS, Part(("y", "uv"), PICTURE)), threads, BEHIND)
+        self._left = -1
         self._rgb: Graph | None = None
 
     def render(self, coeffs: NDArray[np.floating]) -> NDArray[np.uint8]:
@@ -53,6 +57,10 @@ class NerfRenderer:
             array every time.
         """
         inputs, left = self._inputs(coeffs)
+        if left != self._left:
+            pairs = slice(left // 2, (left + WINDOW_W) // 2)
+            inputs |= {name: band[..., pairs] for name, band in self._bands.items()}
+            self._left = left
         found = self._yuv.run(inputs)
         out = self._still.copy()
         out[TOP : TOP + WINDOW_H, left : left + WINDOW_W] = found["y"]

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 SIZE = 512  # pixels a side of the picture
 # The window that is drawn. All that moves lies in y 33-407 and, hair tips included, the head is never wider than
-# 290 px: so the window is narrow and follows the head sideways, which spares a quarter of a fixed one's rays. 328 px,
+# 296 px: so the window is narrow and follows the head sideways, which spares a quarter of a fixed one's rays. 312 px,
 # not 320: a channel of features would then be a whole number of 4 KiB, all channels fall into the same lines of the
 # processor's cache, and turning them into its convolutions' layout take four times as long.
-TOP, WINDOW_H, WINDOW_W = 28, 384, 328
+TOP, WINDOW_H, WINDOW_W = 28, 384, 312
 ROWS, COLS = WINDOW_H // 2, WINDOW_W // 2  # a ray every second pixel: the upsampler doubles, it needn't quadruple
 RIM = 2  # rays along the window's border that show the plate alone, so that it has no seam
 WINDOW_STEP = 8  # pixels: the window moves by whole steps of the coarse rays
@@ -26,7 +26,7 @@ COEFFS = BLENDSHAPES + 6
 
 # The field's box in the head's own space, cm. Its centre also fixes the mid-plane at which the shell is looked up.
 BOX_CENTRE = (0.0, -1.0, 5.0)
-HEAD_CENTRE = (0.0, 1.0, 0.0)  # the middle of the hair, cm: the window is centred on it
+HEAD_CENTRE = (0.0, -3.0, -0.5)  # cm: a window centred on it keeps 6 px from the hair in every pose of the capture
 BOX_HALF = (13.5, 17.25, 13.5)  # expression lives in the inner two thirds: x +-9, y -12.5..10.5, z -4..14
 
 # Poses are given to the networks in units of the widest that the capture holds: 15, 10 and 8 degrees, then cm.

@@ -52,6 +52,12 @@ def test_a_part_asks_only_for_the_inputs_that_it_uses(graph_path: Path) -> None:
     np.testing.assert_array_equal(still.run({})["still"], [0, 1, 2])
 
 
+def test_a_tensor_can_be_given_and_an_input_left_out_keeps_its_value(graph_path: Path) -> None:
+    graph = Graph(graph_path, (Part(("out",), "f32"),), given=("middle",))
+    np.testing.assert_allclose(graph.run({"middle": INPUTS["a"], "b": INPUTS["b"]})["out"], [[12, 24, 36, 48]])
+    np.testing.assert_allclose(graph.run({"middle": 2 * INPUTS["a"]})["out"], [[14, 28, 42, 56]])
+
+
 def test_a_tensor_that_is_not_there_is_named(graph_path: Path) -> None:
     with pytest.raises(ValueError, match="no tensor nowhere"):
         Graph(graph_path, (Part(("nowhere",), "f32"),))
