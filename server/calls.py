@@ -13,6 +13,9 @@ HEADROOM = 0.8
 SPEECH_CORES = 0.12
 """Cores of one session besides its pictures: voice, ears, Opus, packets."""
 
+PLACE_TAKEN = "another caller took the place of a silent one"
+"""Why a session ended that had to go."""
+
 
 @dataclass(slots=True, eq=False)
 class Call:
@@ -73,7 +76,7 @@ class CallTable:
         if self._clock() - quietest.last_packet() < self._stale_after_s:
             raise Busy(f"all {self.places} places are taken")
         self.release(quietest)
-        quietest.hang_up("another caller took the place of a silent one")
+        quietest.hang_up(PLACE_TAKEN)
 
 
 def measured_capacity(render_ms: float, encode_ms: float, fps: float, cores: int) -> int:

@@ -7,7 +7,7 @@ import logging
 import secrets
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from aiortc import RTCIceServer
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
@@ -18,8 +18,9 @@ from pipeline.options import SessionOptions, TurnDetection
 from pipeline.playout import MediaSink
 from pipeline.session import Engines, Session
 from pipeline.stream import Stream
-from server.calls import Call
+from server.calls import PLACE_TAKEN, Call
 from server.config import Config
+from server.endings import FAREWELL_S, HungUp, Limit, causes
 from server.observe import Metrics, SessionMeter, calls, log_transcript
 from server.realtime import Codec
 from server.realtime_audio import Microphone
@@ -41,10 +42,6 @@ CLOSE_S = 2.0
 
 CHECK_S = 0.5
 """How often limits of seconds to hours are looked at."""
-
-
-class HungUp(Exception):
-    """The connection is over, for a reason that is nobody's fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +126,7 @@ class Conversation:
             message_max=config.server.message_max_bytes,
         )
         self.inbox: Stream[str | bytes] = Stream(INBOX_BYTES, len)
+        self._farewell: str | None = None
 
     async def run(self, call: Call, *transport: Coroutine[None, None, None]) -> str:
         """Converse until the client, a limit, the table of calls or a failure ends it; returns why.
@@ -147,14 +145,27 @@ class Conversation:
                 # leaves this task's count of cancellations raised (Python 3.11 and 3.12).
                 await self._watch(call)
         except* HungUp as ends:
-            reason = str(ends.exceptions[0])
+            # A client that was told the end may hang up before we do.
+            reason = self._farewell or str(ends.exceptions[0])
         except* Exception as failures:
             reason = "the session failed"
-            for failure in _causes(failures):
+            for failure in causes(failures):
                 log.error("session %s failed", self.settings.id, exc_info=failure)
         lasted = round(self._clock() - self._started, 1)
         calls.info("ended", extra={"fields": {"session": self.settings.id, "reason": reason, "seconds": lasted}})
         return reason
+
+    async def until(self, ended: asyncio.Future[str]) -> None:
+        """Hang up for the reason that `ended` resolves with."""
+        reason = await ended
+        await self._end(reason, "place_taken" if reason == PLACE_TAKEN else None)
+
+    async def _end(self, reason: str, limit: Limit | None) -> NoReturn:
+        """Hang up; a client that asked to be told of limits hears of this one first."""
+        if limit is not None and self._encoder.ended(limit):
+            self._farewell = reason
+            await asyncio.sleep(FAREWELL_S)
+        raise HungUp(reason)
 
     def _emit(self, event: SessionEvent) -> None:
         if isinstance(event, SpeechStarted | SpeechStopped | ResponseDone | OutputAudioStopped):
@@ -176,21 +187,12 @@ class Conversation:
             if self.session.response_id is not None:
                 self._active = now
             if now - self._started >= limits.max_session_s:
-                raise HungUp(f"a session lasts at most {limits.max_session_s:g} s")
+                await self._end(f"a session lasts at most {limits.max_session_s:g} s", "max_session")
             if now - self._active >= limits.idle_timeout_s:
-                raise HungUp(f"nothing was said for {limits.idle_timeout_s:g} s")
+                await self._end(f"nothing was said for {limits.idle_timeout_s:g} s", "idle_timeout")
             if now - call.last_packet() >= max(limits.come_back_s, limits.stale_after_s):
                 raise HungUp("the client has gone silent")
             await asyncio.sleep(CHECK_S)
-
-
-def _causes(failures: BaseExceptionGroup[Exception]) -> list[Exception]:
-    """What went wrong, out of the groups that passed it up."""
-    return [
-        cause
-        for failure in failures.exceptions
-        for cause in (_causes(failure) if isinstance(failure, BaseExceptionGroup) else [failure])
-    ]
 
 
 async def converse_webrtc(
@@ -231,13 +233,9 @@ async def converse_webrtc(
         call.last_packet = lambda: peer.last_packet
         conversation = Conversation(service, wishes, peer.send, peer)
         answered.set_result(peer.answer_sdp)
-        await conversation.run(call, _until(ended), _until_closed(peer))
+        await conversation.run(call, conversation.until(ended), _until_closed(peer))
     finally:
         await peer.close()
-
-
-async def _until(ended: asyncio.Future[str]) -> None:
-    raise HungUp(await ended)
 
 
 async def _until_closed(peer: Peer) -> None:
@@ -265,7 +263,7 @@ async def converse_websocket(
     call.last_packet = websocket.scope.get(LAST_PACKET, asyncio.get_running_loop().time)
     conversation = Conversation(service, wishes, send, None)
     reason = await conversation.run(
-        call, _until(ended), _read(websocket, conversation.inbox), _write(websocket, outbox)
+        call, conversation.until(ended), _read(websocket, conversation.inbox), _write(websocket, outbox)
     )
     if websocket.client_state is WebSocketState.CONNECTED:
         await _close(websocket, reason)

@@ -40,6 +40,7 @@ from pipeline.events import (
     Usage,
 )
 from pipeline.options import Modality, ResponseRequest
+from server.endings import Limit
 from server.realtime_audio import AudioEncoder
 from server.realtime_session import Problem, SessionSettings
 from server.realtime_values import Json, format_to_wire
@@ -87,6 +88,13 @@ class Encoder:
         """
         error: Json = {"type": "invalid_request_error", "code": problem.code, "message": problem.message}
         self._write("error", error=error | {"param": problem.param or None, "event_id": event_id})
+
+    def ended(self, limit: Limit) -> bool:
+        """The session is about to be hung up. Returns whether the client had asked to be told."""
+        asked = "ended" in self._settings.events
+        if asked:
+            self._write("visavis.ended", reason=limit)
+        return asked
 
     def emit(self, event: SessionEvent) -> None:
         match event:

@@ -1,7 +1,8 @@
 """The Realtime `session` object: what a client may set of it, and the whole of it as it holds.
 
 Shapes are those of `openai.types.realtime.RealtimeSessionCreateRequest`. Our own keys live in `session.visavis`:
-`events` (settable, names of our own event groups to receive: `"state"`, `"timing"`) and `ai_generated` (read only).
+`events` (settable, names of our own event groups to receive: `"state"`, `"timing"`, `"ended"`) and `ai_generated`
+(read only).
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from server.realtime_values import (
 AI_GENERATED = "The person you see and hear is AI-generated: her face and her voice are synthetic."
 """The disclosure that every session carries."""
 
-EVENT_GROUPS = ("state", "timing")
-"""Our own events: `visavis.state`, `visavis.turn.timing`."""
+EVENT_GROUPS = ("state", "timing", "ended")
+"""Our own events: `visavis.state`, `visavis.turn.timing`, `visavis.ended`."""
 
 MAX_NAME = 100
 """Characters of a model or voice name that is echoed back."""

@@ -10,10 +10,11 @@ import pytest
 from starlette.websockets import WebSocket, WebSocketState
 
 from engines.fake import FakeLLM
-from server.calls import Call, CallTable
+from server.calls import PLACE_TAKEN, Call, CallTable
 from server.config import Config
 from server.config_keys import Server
-from server.connection import Conversation, HungUp, Service, converse_websocket
+from server.connection import Conversation, Service, converse_websocket
+from server.endings import HungUp
 from server.observe import Metrics
 from tests.unit.stage import Sink, fakes
 
@@ -85,6 +86,59 @@ async def test_silence_ends_a_session_and_a_turn_keeps_it() -> None:
     # Three sentences last about eight seconds in the fake voice; ten more pass in silence.
     assert 18.5 < ended < 30
     assert any('"response.done"' in text for text in sent)
+
+
+def subscribe() -> dict[str, Any]:
+    return {"type": "session.update", "session": {"visavis": {"events": ["ended"]}}}
+
+
+def told_end(sent: list[str]) -> list[str]:
+    return [event["reason"] for event in map(json.loads, sent) if event["type"] == "visavis.ended"]
+
+
+@pytest.mark.parametrize(
+    ("server", "limit", "reason"),
+    [({"idle_timeout_s": 10}, "idle_timeout", "10 s"), ({"max_session_s": 11}, "max_session", "11 s")],
+)
+async def test_a_client_that_asked_is_told_the_limit_before_it_is_hung_up(
+    server: dict[str, Any], limit: str, reason: str
+) -> None:
+    talk, call, sent = conversation(**server)
+    heard: list[str] = []
+
+    async def visitor() -> None:
+        await at(0.5, subscribe(), to=talk)
+        await asyncio.sleep(11.5)
+        heard.extend(told_end(sent))
+        raise HungUp("closed")
+
+    assert reason in await talk.run(call, visitor())
+    assert heard == [limit]
+
+
+async def test_a_client_whose_place_was_taken_is_told() -> None:
+    talk, call, sent = conversation()
+    ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def visitor() -> None:
+        await at(0.5, subscribe(), to=talk)
+        await asyncio.sleep(0.5)
+        ended.set_result(PLACE_TAKEN)
+        await asyncio.Event().wait()
+
+    assert await talk.run(call, talk.until(ended), visitor()) == PLACE_TAKEN
+    assert told_end(sent) == ["place_taken"]
+
+
+@pytest.mark.parametrize(("events", "reason"), [([], PLACE_TAKEN), (["ended"], "the server stops")])
+async def test_nobody_else_is_told_and_other_ends_are_silent(events: list[str], reason: str) -> None:
+    talk, call, sent = conversation()
+    talk.settings.update({"visavis": {"events": events}})
+    ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    ended.set_result(reason)
+    assert await talk.run(call, talk.until(ended)) == reason
+    assert told_end(sent) == []
+    assert asyncio.get_running_loop().time() < 1
 
 
 async def test_an_open_microphone_alone_is_no_sign_of_life() -> None:
