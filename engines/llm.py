@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from engines import LanguageModelError, Message, ReplyTruncated
+from engines.unicode import SurrogateJoiner
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, AsyncStream
@@ -105,12 +106,12 @@ class ChatCompletions:
         chunks = await self._open(client, self._request(messages, instructions, temperature), deadline)
         try:
             said, finish = 0, None
-            thoughts = ThoughtFilter()
+            letters, thoughts = SurrogateJoiner(), ThoughtFilter()
             while finish is None and (chunk := await self._receive(chunks, deadline, patience)):
                 delta, finish = _read(chunk)
-                text = thoughts.feed(delta)
+                text = thoughts.feed(letters.feed(delta))
                 if finish is not None:
-                    text += thoughts.flush()
+                    text += thoughts.feed(letters.flush()) + thoughts.flush()
                 if not text:
                     continue
                 if said >= self._max_tokens:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Callable
 from typing import cast
@@ -11,7 +10,7 @@ from engines import Message
 from pipeline.conversation import Item, Part, PartKind, Role
 from pipeline.options import ResponseRequest
 from server.realtime_session import Problem
-from server.realtime_values import Json, read_max_tokens, read_modalities, read_temperature, read_text
+from server.realtime_values import Json, read_json, read_max_tokens, read_modalities, read_temperature, read_text
 
 MAX_ID = 64
 """Characters of a client's item id or event id: the Realtime API's own ids are 32."""
@@ -47,8 +46,8 @@ def read_event(message: str | bytes) -> Json:
         BadEvent: no JSON object, or one without a type.
     """
     try:
-        event: object = json.loads(message)
-    except (ValueError, RecursionError):
+        event = read_json(message)
+    except ValueError:
         raise BadEvent("an event must be one JSON object in UTF-8 text", code="invalid_json") from None
     if not isinstance(event, dict):
         raise BadEvent("an event must be a JSON object", code="invalid_json")

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from itertools import count
 
+from engines.unicode import repair
 from pipeline.conversation import Item, Part
 from pipeline.events import (
     AudioCleared,
@@ -125,7 +126,8 @@ class Encoder:
 
     def _write(self, kind: str, **fields: object) -> None:
         event = {"type": kind, "event_id": f"event_{next(self._numbers)}", **fields}
-        self._send(json.dumps(event, ensure_ascii=False, separators=(",", ":")))
+        # Whatever an engine let through, what leaves here is UTF-8.
+        self._send(repair(json.dumps(event, ensure_ascii=False, separators=(",", ":"))))
 
     def _input_audio(self, event: SpeechStarted | SpeechStopped | AudioCommitted | AudioCleared) -> None:
         match event:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Literal, cast
 
 from engines.media import SAMPLE_RATE
+from engines.unicode import repair
 from pipeline.options import Modality
 
 Json = dict[str, Any]
@@ -18,6 +20,30 @@ BETA_FORMATS: dict[str, AudioFormat] = {
     "g711_alaw": "audio/pcma",
 }
 """What they were called before the GA interface; some clients' users still write them."""
+
+
+def read_json(data: str | bytes) -> object:
+    """Any JSON value, all its text fit for UTF-8.
+
+    Raises:
+        ValueError: no JSON, or too deeply nested.
+    """
+    try:
+        return _repaired(json.loads(data))
+    except RecursionError:
+        raise ValueError("too deeply nested") from None
+
+
+def _repaired(value: object) -> object:
+    match value:
+        case str():
+            return repair(value)
+        case list():
+            return [_repaired(entry) for entry in cast(list[object], value)]
+        case dict():
+            return {repair(key): _repaired(entry) for key, entry in cast(dict[str, object], value).items()}
+        case _:
+            return value
 
 
 def format_to_wire(name: AudioFormat) -> Json:

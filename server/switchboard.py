@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -21,6 +20,7 @@ from server.calls import Busy, Call, CallTable
 from server.connection import Service, converse_webrtc, converse_websocket
 from server.guard import refuse
 from server.realtime_session import MAX_NAME
+from server.realtime_values import read_json
 
 log = logging.getLogger(__name__)
 
@@ -216,7 +216,7 @@ async def _part(form: FormData, name: str) -> bytes:
     value = form.get(name)
     if isinstance(value, UploadFile):
         return await value.read()
-    return (value or "").encode()
+    return (value or "").encode(errors="replace")
 
 
 def _sdp(data: bytes, limit: int) -> str:
@@ -234,8 +234,8 @@ def _object(value: object, name: str) -> Mapping[str, Any]:
         if len(value) > SESSION_MAX_BYTES:
             raise HTTPException(413, f"{name} has {len(value)} bytes; at most {SESSION_MAX_BYTES} are taken")
         try:
-            value = json.loads(value) if value.strip() else None
-        except (ValueError, RecursionError):
+            value = read_json(value) if value.strip() else None
+        except ValueError:
             raise HTTPException(400, f"{name} is not JSON") from None
     if value is None:
         return {}

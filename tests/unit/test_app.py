@@ -264,6 +264,8 @@ def test_without_a_key_tokens_are_minted_likewise() -> None:
     with served() as client:
         minted = client.post("/v1/realtime/client_secrets").json()
         ClientSecretCreateResponse.model_validate(minted, strict=True)
+        half = client.post("/v1/realtime/client_secrets", content='{"session": {"model": "a\\ud800"}}')
+        assert half.json()["session"]["model"] == "a\ufffd"
         assert client.post("/v1/realtime/client_secrets", content="{").status_code == 400
         assert client.post("/v1/realtime/client_secrets", json=[1]).status_code == 400
 

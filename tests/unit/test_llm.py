@@ -113,6 +113,22 @@ def test_reasoning_is_not_spoken() -> None:
     run(check())
 
 
+def test_an_emoji_split_over_two_chunks_is_whole() -> None:
+    async def check() -> None:
+        pieces = [
+            event({"content": "Hi \ud83d"}),
+            event({"content": "\ude42"}),
+            event({"content": "! \ud83d"}),
+            event({"content": ""}, "stop"),
+        ]
+        async with raw_server(OK, *pieces, DONE, close=True) as server:
+            llm = model(server.base_url)
+            assert await collect(llm) == ["Hi ", "🙂", "! ", "\ufffd"]
+            await llm.close()
+
+    run(check())
+
+
 def test_a_server_that_stays_silent_after_the_end_does_not_hold_the_reply() -> None:
     async def check() -> None:
         async with raw_server(OK, event({"content": "One"}, "stop")) as server:

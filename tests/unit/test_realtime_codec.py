@@ -104,7 +104,7 @@ class Client:
 
     async def raw(self, message: str | bytes) -> list[dict[str, Any]]:
         await self.codec.receive(message)
-        texts, self.texts[:] = [*self.texts], []
+        texts, self.texts[:] = [text.encode().decode() for text in self.texts], []
         return [json.loads(text) if '"visavis.' in text else wire.read(text) for text in texts]
 
     async def refused(self, kind: str, **fields: Any) -> dict[str, Any]:
@@ -285,12 +285,31 @@ async def test_too_much_text_is_refused_with_the_bound() -> None:
     assert len(client.session.conversation) == 0
 
 
-@pytest.mark.parametrize(
-    "text", ["", "🙂🏳️‍🌈", "مرحبا بالعالم", "\u202e\x00\x07\x1b[31m", "<script>alert(1)</script>", "\ud800"]
-)
+@pytest.mark.parametrize("text", ["", "🙂🏳️‍🌈", "مرحبا بالعالم", "\u202e\x00\x07\x1b[31m", "<script>alert(1)</script>"])
 async def test_any_text_is_an_item(text: str) -> None:
     added, _ = await Client().send("conversation.item.create", item=user(text))
     assert added["item"]["content"][0]["text"] == text
+
+
+async def test_half_a_character_is_repaired_wherever_it_stands() -> None:
+    client = Client()
+    half = "a\ud800"
+    added, _ = await client.send("conversation.item.create", item=user(half, id=half))
+    assert (added["item"]["id"], added["item"]["content"][0]["text"]) == ("a\ufffd", "a\ufffd")
+    await client.send("response.create", response={"metadata": {half: half}, "instructions": half})
+    assert client.session.asked[-1].metadata == {"a\ufffd": "a\ufffd"}
+    assert client.session.asked[-1].instructions == "a\ufffd"
+    (updated,) = await client.send("session.update", session={"model": half, "audio": {"output": {"voice": half}}})
+    assert (updated["session"]["model"], updated["session"]["audio"]["output"]["voice"]) == ("a\ufffd", "a\ufffd")
+    (error,) = await client.raw(json.dumps({"type": half, "event_id": half}))
+    assert error["error"]["event_id"] == "a\ufffd"
+
+
+async def test_what_an_engine_lets_through_leaves_as_utf_8() -> None:
+    client = Client()
+    client.session.emit(ev.InputTranscriptCompleted("item_1", "\ud83d\ude42 \ud83d", 1.0))
+    (text,) = client.texts
+    assert json.loads(text.encode())["transcript"] == "🙂 \ufffd"
 
 
 async def test_audio_reaches_the_ears_and_a_commit_waits_for_it() -> None:

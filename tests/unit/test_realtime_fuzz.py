@@ -25,12 +25,12 @@ QUIET = base64.b64encode(np.zeros(4800, "<i2").tobytes()).decode()
 def anything(dice: random.Random, known: list[str]) -> list[dict[str, Any]]:
     """A client's next step: sensible, out of place, or nonsense."""
     item = dice.choice([*known, "item_nope"]) if known else "item_nope"
-    text = [{"type": "input_text", "text": dice.choice(["Hello", "", "🙂", "\u202e"])}]
+    text = [{"type": "input_text", "text": dice.choice(["Hello", "", "🙂", "\u202e", "\ud83d", "\ude42\ud83d"])}]
     steps: list[list[dict[str, Any]]] = [
         [{"type": "response.create"}],
         [{"type": "response.create", "response": {"conversation": "none", "output_modalities": ["text"]}}],
         [{"type": "response.create", "response": {"input": [{"type": "item_reference", "id": item}]}}],
-        [{"type": "response.create", "response": {"max_output_tokens": 2, "metadata": {"k": "v"}}}],
+        [{"type": "response.create", "response": {"max_output_tokens": 2, "metadata": {"k\udc00": "\ud800"}}}],
         [{"type": "response.cancel"}],
         [{"type": "response.cancel"}, {"type": "response.cancel"}],
         [{"type": "response.cancel", "response_id": "resp_nope"}],
@@ -48,7 +48,8 @@ def anything(dice: random.Random, known: list[str]) -> list[dict[str, Any]]:
         [{"type": "session.update", "session": {"audio": {"input": {"turn_detection": None}}}}],
         [{"type": "session.update", "session": {"audio": {"input": {"turn_detection": {"type": "server_vad"}}}}}],
         [{"type": "session.update", "session": {"output_modalities": [dice.choice(["audio", "text"])]}}],
-        [{"type": "nonsense"}],
+        [{"type": "nonsense\ud800"}],
+        [{"type": "session.update", "session": {"instructions": "\ud83d", "model": "\udfff"}}],
     ]
     return dice.choice(steps)
 
@@ -77,7 +78,7 @@ async def test_any_order_of_events(seed: int, webrtc: bool, monkeypatch: pytest.
     await driving
     running.cancel()
     await asyncio.wait([running])
-    check([wire.read(text) for text in sent], webrtc=webrtc)
+    check([wire.read(text.encode().decode()) for text in sent], webrtc=webrtc)
 
 
 def check(told: list[dict[str, Any]], *, webrtc: bool) -> None:
