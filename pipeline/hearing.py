@@ -59,7 +59,9 @@ class Utterance:
 class Hearing:
     """The user's side of a session."""
 
-    def __init__(self, host: Host, vad: VAD, asr: ASR | RemoteASR, worker: Worker, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, host: Host, vad: VAD, asr: ASR | RemoteASR, workers: tuple[Worker, Worker], clock: Callable[[], float]
+    ) -> None:
         self.user_speaks = False
         self.understood = asyncio.Event()
         """Nothing that was said still waits for its transcript."""
@@ -72,7 +74,7 @@ class Hearing:
         self._waiting: deque[Utterance] = deque()
         self._owed: Timings | None = None
         """Something was asked and not answered: by whatever comes next, it is."""
-        self._listener = Listener(vad.stream(), asr, worker, self._on_event, host.options.turn_detection)
+        self._listener = Listener(vad.stream(), asr, *workers, self._on_event, host.options.turn_detection)
 
     async def run(self) -> None:
         await self._listener.run()

@@ -69,13 +69,15 @@ class Listener:
         self,
         vad: VADStream,
         asr: ASR | RemoteASR,
-        worker: Worker,
+        vad_worker: Worker,
+        asr_worker: Worker,
         on_event: Callable[[ListenerEvent], None],
         detection: TurnDetection | None,
     ) -> None:
         """
         Args:
-            worker: steps `vad` and `asr`.
+            vad_worker: steps `vad`.
+            asr_worker: steps `asr`, which may fall behind.
             on_event: called in the event loop, in order; must not block.
             detection: when a turn ends; None for push to talk.
         """
@@ -85,10 +87,10 @@ class Listener:
         self.dropped = 0
         """Samples that found no room."""
         self._vad = vad
-        self._worker = worker
+        self._worker = vad_worker
         self._emit = on_event
         self._endpointer = Endpointer()
-        self._transcriber = Transcriber(asr, worker, on_event)
+        self._transcriber = Transcriber(asr, asr_worker, on_event, self._on_partial)
         self._inbox: deque[_Audio | _Commit | _Clear] = deque()
         self._arrived = asyncio.Event()
         self._caught_up = asyncio.Event()
@@ -99,7 +101,6 @@ class Listener:
         self._rest = _Audio(0, np.zeros(0, np.int16))
         self._recent: deque[Pcm] = deque()
         self._utterance: Utterance | None = None
-        self._partial = NOTHING
 
     def feed(self, pcm: Pcm) -> None:
         """Take int16[n], any n, at `MIC_RATE`. Never blocks."""
@@ -152,7 +153,7 @@ class Listener:
                 self._waiting -= len(pcm)
                 await self._take_audio(at, pcm)
             case _Commit():
-                await self._hear_rest()
+                self._hear_rest()
                 self._finish()
                 self._stop_waiting()
             case _Clear():
@@ -167,40 +168,41 @@ class Listener:
             await self._hear(at + start, pcm[start : start + WINDOW])
         self._rest = _Audio(at + whole, pcm[whole:])
 
-    async def _hear_rest(self) -> None:
+    def _hear_rest(self) -> None:
         """The last part of a window, of an utterance that is committed."""
         rest, self._rest = self._rest, _Audio(self._rest.at + len(self._rest.pcm), np.zeros(0, np.int16))
         if self._utterance is not None and len(rest.pcm):
-            await self._recognise(rest.pcm)
+            self._transcriber.feed(self._utterance, rest.pcm)
 
     async def _hear(self, at: int, window: Pcm) -> None:
         detection = self.detection
         if detection is None:
-            await self._hold(window)
+            self._hold(window)
             return
         if self._utterance is not None and not self._endpointer.active:
             # Push to talk was switched off in the middle of an utterance.
             self._abandon()
         probability = await self._worker.call(self._vad.step, window)
+        partial = self._utterance.partial if self._utterance is not None else NOTHING
         boundary = self._endpointer.step(
-            detection, at, probability, loudness(window), playing=self.playing, partial=self._partial
+            detection, at, probability, loudness(window), playing=self.playing, partial=partial
         )
         if self._utterance is not None:
-            await self._recognise(window)
+            self._transcriber.feed(self._utterance, window)
         else:
             self._recent.append(window)
-        await self._cross(boundary)
+        self._cross(boundary)
         if self._utterance is None:
             self._forget_before(in_samples(min(detection.prefix_ms, MAX_PREFIX_MS)))
 
-    async def _cross(self, boundary: Boundary | None) -> None:
+    def _cross(self, boundary: Boundary | None) -> None:
         match boundary:
             case None:
                 return
             case Onset():
                 self._emit(boundary)
                 self._utterance = Utterance()
-                await self._recognise(np.concatenate(self._recent))
+                self._transcriber.feed(self._utterance, np.concatenate(self._recent))
                 self._recent.clear()
             case Confirmed():
                 self._emit(boundary)
@@ -213,31 +215,29 @@ class Listener:
                 self._emit(boundary)
                 self._finish()
 
-    async def _hold(self, window: Pcm) -> None:
+    def _hold(self, window: Pcm) -> None:
         """Push to talk: everything belongs to the utterance."""
         if self._utterance is None:
             self._utterance = Utterance()
         self._stop_waiting()
         if self._utterance.samples < MAX_PUSH_TO_TALK:
-            await self._recognise(window)
+            self._transcriber.feed(self._utterance, window)
         else:
             self.dropped += len(window)
 
-    async def _recognise(self, pcm: Pcm) -> None:
-        assert self._utterance is not None
-        partial = await self._transcriber.feed(self._utterance, pcm)
-        if partial != self._partial:
-            self._partial = partial
+    def _on_partial(self, utterance: Utterance) -> None:
+        if utterance is self._utterance:
             self._tell_partial()
 
     def _tell_partial(self) -> None:
-        if self._partial.text and (self.detection is None or self._endpointer.confirmed):
-            self._emit(Heard(self._partial.text))
+        text = self._utterance.partial.text if self._utterance is not None else ""
+        if text and (self.detection is None or self._endpointer.confirmed):
+            self._emit(Heard(text))
 
     def _finish(self) -> None:
         """Hand the utterance over; silence that was committed has nothing to recognise."""
         utterance = self._utterance or Utterance()
-        self._forget_utterance()
+        self._utterance = None
         self._transcriber.finish(utterance)
 
     def _abandon(self) -> None:
@@ -253,8 +253,9 @@ class Listener:
         self._endpointer.reset()
 
     def _forget_utterance(self) -> None:
-        self._utterance = None
-        self._partial = NOTHING
+        if self._utterance is not None:
+            self._utterance.dropped = True
+            self._utterance = None
 
     def _forget_before(self, prefix: int) -> None:
         """Keep the prefix, and what may become an onset after it."""

@@ -54,7 +54,8 @@ class Session:
         self.tell = emit
         self._clock = clock
         self._mood: Mood = "idle"
-        self._hear_worker = Worker("hear")
+        self._listen_worker = Worker("listen")
+        self._recognise_worker = Worker("recognise")
         self._paint_worker = Worker("paint")
         self._renderers = engines.renderers
         self._renderer: Renderer | None = None
@@ -69,7 +70,7 @@ class Session:
             self._renderer = engines.renderers.lend() if watched else None
             avatar = Avatar(playout, idle, self._renderer, self._paint_worker, meter, clock, idle_stride)
             self._outlet = Body(avatar, playout, clock)
-        self._hearing = Hearing(self, engines.vad, engines.asr, self._hear_worker, clock)
+        self._hearing = Hearing(self, engines.vad, engines.asr, (self._listen_worker, self._recognise_worker), clock)
         self._speaking = Speaking(
             engines, self.conversation, self._outlet, meter, clock, watched=watched, history=history, emit=emit,
             changed=self.show_mood, understood=self._hearing.understood.wait,
@@ -92,7 +93,8 @@ class Session:
                 tasks.create_task(self._speaking.run())
                 tasks.create_task(self._hearing.run())
         finally:
-            self._hear_worker.close()
+            self._listen_worker.close()
+            self._recognise_worker.close()
             self._paint_worker.close(self._give_back)
 
     def _give_back(self) -> None:

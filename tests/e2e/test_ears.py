@@ -81,7 +81,7 @@ async def listen(vad: SileroVAD, asr: PocketsphinxASR | RemoteTranscriber, pcm: 
         if sum(isinstance(event, Understood | Misunderstood) for event in events) == turns:
             done.set()
 
-    listener = Listener(vad.stream(), asr, worker, on_event, TurnDetection())
+    listener = Listener(vad.stream(), asr, worker, Worker("recognise"), on_event, TurnDetection())
     run = asyncio.create_task(listener.run())
     listener.feed(pcm)
     async with asyncio.timeout(60):

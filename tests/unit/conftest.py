@@ -52,7 +52,7 @@ def inline_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Engines run in the loop, each call after the latency that its engine declares."""
 
     async def call(self: worker.Worker, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        engine = getattr(function, "__self__", None)
+        engine = getattr(function, "__self__", function)
         await asyncio.sleep(getattr(engine, "latency_s", 0.0))
         return function(*args, **kwargs)
 

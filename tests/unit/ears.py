@@ -113,7 +113,9 @@ async def ears(
     """A listener that runs; at the end nothing of it is left."""
     before = asyncio.all_tasks()
     events: list[ListenerEvent] = []
-    listener = Listener(AmplitudeVAD(), asr or ScriptedASR(), Worker("ears"), events.append, detection)
+    listener = Listener(
+        AmplitudeVAD(), asr or ScriptedASR(), Worker("listen"), Worker("recognise"), events.append, detection
+    )
     run = asyncio.ensure_future(listener.run())
     await asyncio.sleep(0)
     try:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from engines import Partial
+from pipeline import utterance
 from pipeline.endpointing import MAX_UTTERANCE, WINDOW, Confirmed, Dismissed, Ended, Onset
 from pipeline.listener import MAX_BACKLOG
 from pipeline.options import TurnDetection
@@ -127,7 +128,8 @@ async def test_partial_words_come_once_the_speech_is_confirmed_and_only_when_the
         return Partial(" ".join(["word"] * (samples // (10 * WINDOW))), complete=False)
 
     async with ears(ScriptedASR(counts)) as scene:
-        await scene.hear((35, SPEECH), (20, QUIET))
+        for window in range(55):
+            await scene.hear((1, SPEECH if window < 35 else QUIET))
     texts = [event.text for event in scene.events if isinstance(event, Heard)]
     assert texts == ["word", "word word", "word word word", "word word word word", "word word word word word"]
     assert scene.kinds().index("Confirmed") < scene.kinds().index("Heard")
@@ -186,3 +188,12 @@ async def test_one_piece_beyond_every_bound_keeps_its_end() -> None:
         assert isinstance(onset, Onset)
         # What was cut away is no multiple of a window, so the onset is found on another grid.
         assert 0 <= onset.at - 2 * MAX_BACKLOG < WINDOW
+
+
+async def test_a_recogniser_that_falls_behind_does_not_delay_what_interrupts_her(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(utterance._step, "latency_s", 60.0, raising=False)
+    async with ears() as scene:
+        await scene.hear((35, SPEECH), (20, QUIET))
+        assert [type(event) for event in scene.events] == [Onset, Confirmed, Ended]

@@ -26,6 +26,7 @@ async def test_push_to_talk_takes_everything_up_to_the_commit() -> None:
     async with ears(asr, None) as scene:
         scene.listener.feed(said((10, QUIET), (20, SPEECH), (40, QUIET)))
         scene.listener.feed(np.full(100, 7, np.int16))
+        await scene.settle()
         assert scene.listener.commit()
         await scene.settle()
         assert scene.kinds() == ["Heard", "Understood"]
