@@ -11,6 +11,14 @@ export const key = {
 };
 
 /**
+ * A header carries no other characters, so that a key with one of them is nobody's, and can't even be tried.
+ * @param {string} accessKey
+ */
+export function fitsHeader(accessKey) {
+  return /^[\x20-\x7e\xa0-\xff]*$/.test(accessKey);
+}
+
+/**
  * @param {string} accessKey
  * @returns {Promise<Response>} On success a JSON body whose `value` is a token that opens one call.
  */

@@ -1,14 +1,14 @@
 // @ts-check
 // One call: the Realtime WebRTC handshake, the data channel, the hang-up.
-import { key, requestToken } from "./access.js";
+import { fitsHeader, key, requestToken } from "./access.js";
 import { parseEvent } from "./events.js";
 
 /** @typedef {import("./events.js").ServerEvent} ServerEvent */
 
-/** How long an answered call may take to connect before it counts as lost. */
-const CONNECT_TIMEOUT_MS = 10_000;
-/** The server sends a packet every 20 ms, so that this much silence means that it is gone. */
+/** The server sends a packet every 20 ms, so that so long a silence is worth a word to the user. */
 const SILENCE_MS = 3_000;
+/** So long the server, too, waits for a client whose packets stop (`come_back_s`); for a new call: to connect. */
+const PATIENCE_MS = 10_000;
 const CHECK_MS = 500;
 
 /** The server said no; `status` is its HTTP status. */
@@ -30,6 +30,7 @@ export class CallRefused extends Error {
  * @property {(stream: MediaStream) => void} onStream Her sound and picture.
  * @property {() => void} onOpen Events can be sent.
  * @property {(event: ServerEvent) => void} onEvent
+ * @property {(silent: boolean) => void} onSilent Nothing comes from the server any more; or again.
  * @property {() => void} onLost The connection ended, and not by `hangUp`.
  */
 
@@ -41,10 +42,13 @@ export class Call {
     this.channel = this.peer.createDataChannel("oai-events");
     this.audio = this.peer.addTransceiver("audio", { direction: "sendrecv" });
     this.peer.addTransceiver("video", { direction: "recvonly" });
+    for (const { receiver } of this.peer.getTransceivers()) playAtOnce(receiver);
     /** @type {string | null} */
     this.location = null;
     this.ended = false;
     this.received = { packets: 0, at: performance.now() };
+    this.silent = false;
+    this.asking = false;
     this.watch = 0;
     this.listen();
   }
@@ -54,7 +58,10 @@ export class Call {
     this.peer.onconnectionstatechange = () => {
       if (["failed", "closed"].includes(this.peer.connectionState)) this.lose();
     };
-    this.channel.onopen = () => this.events.onOpen();
+    this.channel.onopen = () => {
+      this.received.at = performance.now();
+      this.events.onOpen();
+    };
     this.channel.onclose = () => this.lose();
     this.channel.onmessage = ({ data }) => {
       const event = parseEvent(data);
@@ -76,7 +83,7 @@ export class Call {
       return;
     }
     await this.peer.setRemoteDescription({ type: "answer", sdp: answer.sdp });
-    this.received.at = performance.now() + CONNECT_TIMEOUT_MS - SILENCE_MS;
+    this.received.at = performance.now();
     this.watch = setInterval(() => this.check(), CHECK_MS);
   }
 
@@ -85,9 +92,33 @@ export class Call {
     for (const report of (await this.peer.getStats()).values()) {
       if (report.type === "inbound-rtp") packets += report.packetsReceived ?? 0;
     }
+    if (this.ended) return;
     const now = performance.now();
-    if (packets > this.received.packets) this.received = { packets, at: Math.max(now, this.received.at) };
-    if (now - this.received.at > SILENCE_MS) this.lose();
+    if (packets > this.received.packets) this.received = { packets, at: now };
+    const silence = now - this.received.at;
+    if (silence > PATIENCE_MS) this.lose();
+    else this.tellSilence(silence > SILENCE_MS && this.channel.readyState === "open");
+  }
+
+  /** @param {boolean} silent */
+  tellSilence(silent) {
+    if (silent !== this.silent) {
+      this.silent = silent;
+      this.events.onSilent(silent);
+    }
+    if (silent && !this.asking) this.askServer();
+  }
+
+  /** A server that answers and has no session at all was started anew: this call will not come back. */
+  async askServer() {
+    this.asking = true;
+    try {
+      const { sessions } = await (await fetch("/healthz")).json();
+      if (this.silent && sessions.now === 0) this.lose();
+    } catch {
+      // Out of reach, as the silence says already.
+    }
+    this.asking = false;
   }
 
   /** @param {object} event @returns {boolean} False where the channel is not open. */
@@ -129,12 +160,21 @@ export class Call {
   }
 }
 
+/**
+ * Low latency comes before smoothness: hold no more than the network's jitter makes necessary.
+ * @param {RTCRtpReceiver} receiver
+ */
+function playAtOnce(receiver) {
+  if ("jitterBufferTarget" in receiver) receiver.jitterBufferTarget = 0;
+}
+
 /** @param {string} sdp @returns {Promise<{sdp: string, location: string | null}>} */
 async function offer(sdp) {
   /** @type {Record<string, string>} */
   const headers = { "Content-Type": "application/sdp" };
   const accessKey = key.get();
   if (accessKey) {
+    if (!fitsHeader(accessKey)) throw new CallRefused(401, "No key has such characters.", null);
     const minted = await requestToken(accessKey);
     if (!minted.ok) throw await refusal(minted);
     headers.Authorization = `Bearer ${(await minted.json()).value}`;

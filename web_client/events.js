@@ -27,6 +27,7 @@
 /**
  * @typedef {{type: "session.created" | "session.updated"}
  *   | {type: "visavis.state", state: Mood}
+ *   | {type: "visavis.ended", reason: string}
  *   | TurnTiming
  *   | {type: "input_audio_buffer.speech_started", item_id: string}
  *   | {type: "input_audio_buffer.speech_stopped", item_id: string}
@@ -60,7 +61,7 @@ export function parseEvent(data) {
 /** The first message of every call: ask for the server's own events. */
 export const SUBSCRIBE = {
   type: "session.update",
-  session: { type: "realtime", visavis: { events: ["state", "timing"] } },
+  session: { type: "realtime", visavis: { events: ["state", "timing", "ended"] } },
 };
 
 /**

@@ -3,9 +3,10 @@
 import { Call, CallRefused } from "./call.js";
 
 /**
- * @typedef {{kind: "connecting"} | {kind: "open"} | {kind: "key", rejected: boolean}
- *   | {kind: "busy", retryAt: number}
- *   | {kind: "lost", retryAt: number, refusal?: string} | {kind: "ended"}} LinkState `retryAt` on the clock of `performance.now()`.
+ * `silent` is an open call from which nothing comes any more, for now; `retryAt` is on `performance.now()`'s clock.
+ * @typedef {{kind: "connecting"} | {kind: "open"} | {kind: "silent"} | {kind: "key", rejected: boolean}
+ *   | {kind: "busy", retryAt: number} | {kind: "lost", retryAt: number, refusal?: string}
+ *   | {kind: "ended", reason: string}} LinkState
  */
 
 /** Seconds between attempts: soon at first (a server that restarts), then easy on a server that is down. */
@@ -20,8 +21,8 @@ export class Link {
    * @param {object} options
    * @param {() => MediaStreamTrack | null} options.microphone
    * @param {() => boolean} options.hasKey
-   * @param {() => boolean} options.wanted Somebody is there, so that a lost call is placed again.
-   * @param {(state: LinkState) => void} options.onState
+   * @param {boolean} options.unattended A call that the server ends is placed again without being asked for.
+   * @param {(state: LinkState, before: LinkState) => void} options.onState
    * @param {(stream: MediaStream) => void} options.onStream
    * @param {(event: import("./events.js").ServerEvent) => void} options.onEvent
    */
@@ -47,11 +48,14 @@ export class Link {
         this.openedAt = performance.now();
         this.become({ kind: "open" });
       },
-      onEvent: this.options.onEvent,
+      onEvent: (event) => {
+        if (event.type === "visavis.ended") this.finish(event.reason);
+        else this.options.onEvent(event);
+      },
+      onSilent: (silent) => this.become({ kind: silent ? "silent" : "open" }),
       onLost: () => {
         if (performance.now() - this.openedAt > STEADY_MS) this.failures = 0;
-        if (this.options.wanted()) this.retry(this.backOff(), "lost");
-        else this.become({ kind: "ended" });
+        this.retry(this.backOff(), "lost");
       },
     });
     this.call = call;
@@ -62,6 +66,16 @@ export class Link {
       call.hangUp();
       this.explain(error);
     }
+  }
+
+  /** The server is about to hang up, and means it. @param {string} reason */
+  finish(reason) {
+    if (this.options.unattended) {
+      this.connect();
+      return;
+    }
+    this.end();
+    this.become({ kind: "ended", reason });
   }
 
   /** @param {unknown} error */
@@ -96,7 +110,8 @@ export class Link {
 
   /** @param {LinkState} state */
   become(state) {
+    const before = this.state;
     this.state = state;
-    this.options.onState(state);
+    this.options.onState(state, before);
   }
 }

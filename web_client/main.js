@@ -31,8 +31,6 @@ const keyInput = byId("key", HTMLInputElement);
 
 const kiosk = new URLSearchParams(location.search).has("kiosk");
 
-/** A call that ends after so long a silence was ended by the server's limit, to be placed again only on request. */
-const DESERTED_S = 240;
 /** In public, the next person does not read what the last one said. */
 const FORGET_S = 60;
 
@@ -54,16 +52,19 @@ const microphone = new Microphone({
 const link = new Link({
   microphone: () => microphone.track,
   hasKey: () => key.get() !== null,
-  wanted: () => kiosk || conversation.silence < DESERTED_S,
+  unattended: kiosk,
   onStream: (stream) => {
     video.srcObject = stream;
     play();
   },
   onEvent: (event) => conversation.handle(event),
-  onState: (state) => {
-    if (state.kind === "open") conversation.opened();
-    else conversation.ended();
-    if (state.kind !== "open") delete page.dataset.face;
+  onState: (state, before) => {
+    if (state.kind === "open") {
+      if (before.kind !== "silent") conversation.opened();
+    } else if (state.kind !== "silent") {
+      conversation.ended();
+      delete page.dataset.face;
+    }
     if (state.kind === "key") askForKey(state.rejected);
     show();
   },
@@ -188,6 +189,10 @@ function askForKey(rejected) {
     byId("key-text", HTMLElement).textContent = "That key was not accepted. Please try again.";
   }
   keyInput.value = "";
+  openKeyDialog();
+}
+
+function openKeyDialog() {
   if (!keyDialog.open) keyDialog.showModal();
 }
 
@@ -223,7 +228,7 @@ function listen() {
     key.set(keyInput.value);
     link.connect();
   });
-  keyDialog.addEventListener("cancel", (event) => event.preventDefault());
+  keyDialog.addEventListener("close", () => link.state.kind === "key" && openKeyDialog());
   document.addEventListener("keydown", pressKey);
   document.addEventListener("pointerdown", touched);
   document.addEventListener("keydown", touched);

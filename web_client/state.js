@@ -9,6 +9,13 @@
 /** Characters of a server's own words that a card has room for. */
 const MAX_REFUSAL = 300;
 
+/** Why the server ended a call (`visavis.ended`), in words. @type {Record<string, string>} */
+const ENDINGS = {
+  idle_timeout: "Nobody had said anything for a while.",
+  max_session: "It had lasted as long as a call may last here.",
+  place_taken: "You were out of reach for a moment, and somebody else has called meanwhile.",
+};
+
 /**
  * @param {LinkState} link
  * @param {Mood} mood
@@ -17,7 +24,7 @@ const MAX_REFUSAL = 300;
  */
 export function shownState(link, mood, micLive) {
   if (link.kind === "busy") return { name: "busy", words: "Busy" };
-  if (link.kind === "lost") return { name: "lost", words: "Connection lost" };
+  if (link.kind === "lost" || link.kind === "silent") return { name: "lost", words: "Connection lost" };
   if (link.kind === "ended") return { name: "ended", words: "Call ended" };
   if (link.kind !== "open") return { name: "connecting", words: "Connecting" };
   switch (mood) {
@@ -40,7 +47,10 @@ export function shownState(link, mood, micLive) {
  */
 export function cardFor(link, now) {
   if (link.kind === "ended") {
-    return { title: "The call has ended", text: "Nobody had spoken for a while.", button: "Call again" };
+    return { title: "The call has ended", text: ENDINGS[link.reason] ?? "", button: "Call again" };
+  }
+  if (link.kind === "silent") {
+    return { title: "The connection was lost", text: "Waiting for it to come back…", button: "Try now" };
   }
   if (link.kind !== "busy" && link.kind !== "lost") return null;
   const seconds = Math.ceil((link.retryAt - now) / 1000);

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -55,10 +56,14 @@ class ServerProcess:
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        """Returns when it serves."""
+    def start(self, **environment: str) -> None:
+        """Returns when it serves.
+
+        Args:
+            environment: further configuration keys, for this time.
+        """
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(self._command, env=self._environment, stdout=log, stderr=log)
+            self._process = subprocess.Popen(self._command, env=self._environment | environment, stdout=log, stderr=log)
         until(lambda: self._serves(self._process), START_S)
 
     def kill(self) -> None:
@@ -66,6 +71,16 @@ class ServerProcess:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """It neither sends nor answers, as behind a network that is gone for a moment."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def sessions(self) -> int:
         health = _get(f"{self.url}/healthz")

@@ -59,7 +59,9 @@ def questions(folder: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def server(folder: Path) -> Iterator[ServerProcess]:
-    process = ServerProcess(free_port(), folder / "server.log", VISAVIS_SERVER_MAX_SESSIONS="1")
+    process = ServerProcess(
+        free_port(), folder / "server.log", VISAVIS_SERVER_MAX_SESSIONS="1", VISAVIS_SERVER_RETRY_AFTER_S="1"
+    )
     try:
         process.start()
         yield process
@@ -177,6 +179,22 @@ def test_a_spoken_question_is_answered_until_the_next_one_interrupts(heard_page:
     expect(first).to_have_class("assistant interrupted", timeout=10_000)
     expect(user.nth(1)).to_have_text(questions[1].rstrip("?"), ignore_case=True, timeout=ANSWER_MS)
     expect(second).to_have_text(SEVERAL_WORDS, timeout=ANSWER_MS)
+
+
+def test_a_call_that_falls_silent_for_a_moment_goes_on(page: Page, server: ServerProcess) -> None:
+    ask(page, "Who are you?")
+    expect(page.locator("#captions .assistant")).to_be_visible(timeout=ANSWER_MS)
+    in_state(page, "ready")
+    calls: list[str] = []
+    page.on("request", lambda request: calls.append(request.url) if request.method == "POST" else None)
+    with server.paused():
+        in_state(page, "lost")
+        expect(page.get_by_text("Waiting for it to come back")).to_be_visible()
+    in_state(page, "ready")
+    assert server.sessions() == 1
+    ask(page, "Who are you?")
+    expect(page.locator("#captions .assistant").nth(1)).to_have_text(SEVERAL_WORDS, timeout=ANSWER_MS)
+    assert calls == []
 
 
 def test_the_second_caller_waits_and_gets_the_freed_place(browser: Browser, server: ServerProcess) -> None:

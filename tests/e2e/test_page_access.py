@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from bench.serverproc import free_port
-from tests.e2e.browser import ServerProcess, chromium, spoken
+from tests.e2e.browser import ServerProcess, chromium, spoken, until
 
 pytestmark = pytest.mark.e2e
 
@@ -49,6 +49,11 @@ def test_the_key_is_asked_for_once_and_a_lost_server_found_again(browser: Browse
     context = browser.new_context()
     page = context.new_page()
     page.goto(server.url)
+    for _ in range(3):
+        expect(page.get_by_label("Access key")).to_be_focused()
+        page.keyboard.press("Escape")
+    enter(page, "ключ")
+    expect(page.get_by_text("That key was not accepted. Please try again.")).to_be_visible()
     enter(page, "wrong")
     expect(page.get_by_text("That key was not accepted. Please try again.")).to_be_visible()
     enter(page, KEY)
@@ -83,4 +88,19 @@ def test_a_kiosk_has_no_controls_and_fills_the_screen_at_a_touch(browser: Browse
     page.mouse.click(540, 600)
     page.wait_for_function("document.fullscreenElement !== null")
     assert page.locator("body").evaluate("body => getComputedStyle(body).cursor") == "none"
+    context.close()
+
+
+def test_a_call_ended_by_its_limit_is_placed_again_on_request_only(browser: Browser, server: ServerProcess) -> None:
+    server.kill()
+    server.start(VISAVIS_SERVER_IDLE_TIMEOUT_S="5")
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(server.url)
+    enter(page, KEY)
+    in_state(page, "ended")
+    expect(page.get_by_text("Nobody had said anything for a while.")).to_be_visible()
+    until(lambda: server.sessions() == 0, 5)
+    page.get_by_role("button", name="Call again").click()
+    in_state(page, "ready")
     context.close()

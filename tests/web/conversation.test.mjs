@@ -84,7 +84,7 @@ test("after an interruption the caption keeps the heard part, marked", () => {
 test("a new session is asked for our events and told what was said", () => {
   const { conversation, sent } = begin({ history: [{ id: "item_a", speaker: "user", text: "I am Ann." }] });
   conversation.opened();
-  assert.deepEqual(sent[0].session.visavis.events, ["state", "timing"]);
+  assert.deepEqual(sent[0].session.visavis.events, ["state", "timing", "ended"]);
   assert.equal(sent[1].item.id, "item_a");
   assert.deepEqual(sent[1].item.content, [{ type: "input_text", text: "I am Ann." }]);
 });
