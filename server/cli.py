@@ -61,7 +61,8 @@ def read_config(path: Path | None, settings: list[str] | None, **flags: object) 
         if not equals:
             raise fail(f"--set {setting}: write it as KEY=VALUE, for instance --set turn.silence_ms=400")
         overrides[key.strip()] = value.strip()
-    overrides |= {key.replace("__", "."): value for key, value in flags.items() if value not in (None, [], False)}
+    given = {key: value for key, value in flags.items() if not (value is None or value is False or value == [])}
+    overrides |= {key.replace("__", "."): value for key, value in given.items()}
     try:
         return load_config(path, overrides)
     except ConfigError as error:
@@ -111,7 +112,8 @@ def serve(
     tls_cert: Annotated[Path | None, typer.Option(help="Certificate chain (PEM).")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="Its private key (PEM).")] = None,
     insecure: Annotated[
-        bool, typer.Option("--insecure", help="Listen on any address without a key or without TLS.")
+        bool,
+        typer.Option("--insecure", help="Listen on any address without a key, or without TLS (the key is readable)."),
     ] = False,
     config: ConfigPath = None,
     settings: Settings = None,
@@ -273,7 +275,7 @@ def main() -> None:
         if extra is None:
             raise
         console.print(
-            f"this command needs the extra '{extra}': pip install 'visavis[{extra}]', or make setup-all",
+            f"this command needs the extra '{extra}': make setup-all, or pip install -e '.[{extra}]' in its folder",
             style="red",
             markup=False,
             soft_wrap=True,

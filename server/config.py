@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
@@ -99,20 +98,26 @@ def _check_types(tables: dict[str, Any], file: Path) -> None:
 
 
 def _from_environ(environ: Mapping[str, str]) -> Keys:
-    names = {variable: dotted for dotted, variable in SECRETS.items()}
+    secrets = {variable: dotted for dotted, variable in SECRETS.items()}
     keys: Keys = {}
     for variable, text in environ.items():
-        dotted = names.get(variable)
-        if dotted is None:
-            head, _, key = variable.removeprefix("VISAVIS_").partition("_")
-            if not variable.startswith("VISAVIS_") or head.lower() not in Config.model_fields or not key:
-                continue
-            dotted = f"{head.lower()}.{key.lower()}"
-            if dotted == "server.access_key":
-                raise ConfigError(f"{variable}: use VISAVIS_ACCESS_KEY")
+        if not variable.startswith("VISAVIS_"):
+            continue
+        section, _, key = variable.removeprefix("VISAVIS_").lower().partition("_")
+        dotted = secrets.get(variable, f"{section}.{key}")
+        if variable not in secrets and dotted in SECRETS:
+            raise ConfigError(f"{variable}: use {SECRETS[dotted]}")
+        if variable not in secrets and (section not in Config.model_fields or not key):
+            meant = _meant(variable, _variables())
+            raise ConfigError(f"unknown variable {variable}{meant}; config.example.toml shows every key")
         if text:
             keys[dotted] = (_list_or_text(dotted, text), variable)
     return keys
+
+
+def _variables() -> list[str]:
+    keys = [dotted for section in Config.model_fields for dotted in _keys_of(section)]
+    return [*SECRETS.values(), *(f"VISAVIS_{dotted.replace('.', '_').upper()}" for dotted in keys)]
 
 
 def _from_command_line(overrides: Mapping[str, object]) -> Keys:
@@ -178,9 +183,12 @@ def _explain(error: ValidationError, source: Callable[[str], str]) -> ConfigErro
 
 
 def _unknown(kind: str, name: str, known: list[str]) -> str:
+    return f"unknown {kind} {name}{_meant(name, known)}; allowed: {', '.join(known)}"
+
+
+def _meant(name: str, known: list[str]) -> str:
     close = get_close_matches(name, known, 1)
-    meant = f" (did you mean {close[0]}?)" if close else ""
-    return f"unknown {kind} {name}{meant}; allowed: {', '.join(known)}"
+    return f" (did you mean {close[0]}?)" if close else ""
 
 
 def _keys_of(section: str) -> list[str]:
@@ -211,11 +219,13 @@ def allowed(section: str, key: str) -> str:
         "integer": "an integer",
         "number": "a number",
         "boolean": "true or false",
-        "array": "a list of texts",
+        "array": f"a list of {schema.get('items', {}).get('description', 'texts')}",
         "string": "a path" if schema.get("format") == "path" else "a text",
     }[schema["type"]]
     if "minimum" in schema:
         words += f" from {schema['minimum']} to {schema['maximum']}"
+    if "maxLength" in schema:
+        words += f" of at most {schema['maxLength']} characters"
     if "pattern" in schema:
         words += f" that matches {schema['pattern']}"
     return words
@@ -260,10 +270,6 @@ def _check_server(config: Config) -> None:
         )
     if config.media.start_bitrate > config.media.max_bitrate:
         raise ConfigError(f"media.start_bitrate must be at most media.max_bitrate ({config.media.max_bitrate})")
-    for origin in server.allow_origin:
-        parts = urlsplit(origin)
-        if parts.scheme not in ("http", "https") or not parts.netloc or origin != f"{parts.scheme}://{parts.netloc}":
-            raise ConfigError(f'server.allow_origin: "{origin}" is no origin; allowed: like https://shop.example')
 
 
 def _check_providers(config: Config) -> None:

@@ -6,15 +6,24 @@ and an error message names what is allowed from the same declarations.
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+
+from server.rtc_offer import MAX_SDP
 
 OPENAI_URL = "https://api.openai.com/v1"
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Milliseconds = Annotated[int, Field(ge=0, le=10_000)]
+
+MAX_TEXT = 40_000
+"""Characters: with the worst escapes of JSON (six bytes each) they still fit an event of 256 KiB, the most that a
+data channel carries, when they are echoed."""
 
 IDLE_FPS = (5.0, 12.5, 25.0)
 """Pictures leave on the 40 ms grid of the clock, so their period is a multiple of it."""
@@ -24,6 +33,32 @@ def _whole_frames(fps: float) -> float:
     if fps not in IDLE_FPS:
         raise ValueError("not a divisor of 25 pictures/s")
     return fps
+
+
+def _host_name(text: str) -> str:
+    """As a Host header has it, without port."""
+    bare = text.strip("[]").lower()
+    if ":" in bare:
+        return str(ipaddress.IPv6Address(bare))
+    if not re.fullmatch(r"[a-z0-9_.-]+", bare):
+        raise ValueError("no host name")
+    return bare
+
+
+def _origin(text: str) -> str:
+    """As a browser sends it (RFC 6454, 6.2): in lower case, without the scheme's own port."""
+    parts = urlsplit(text.lower())
+    own = {"http": 80, "https": 443}.get(parts.scheme)
+    port = parts.port
+    if own is None or not parts.hostname or "@" in parts.netloc or text.lower() != f"{parts.scheme}://{parts.netloc}":
+        raise ValueError("no origin")
+    return f"{parts.scheme}://{parts.netloc.removesuffix(f':{own}')}" if port == own else text.lower()
+
+
+HostName = Annotated[
+    str, AfterValidator(_host_name), Field(description="host names or addresses, without scheme, port or path")
+]
+Origin = Annotated[str, AfterValidator(_origin), Field(description="origins like https://shop.example, without a path")]
 
 
 class Section(BaseModel):
@@ -50,14 +85,15 @@ class Server(Section):
     )
     insecure: bool = Field(
         default=False,
-        description="Listen on any address without a key or without TLS: whoever reaches it may use it.",
+        description="Listen on any address without a key (whoever reaches it may use it) or without TLS (whoever is "
+        "on the way can read the key and listen in).",
     )
-    allow_origin: tuple[str, ...] = Field(
+    allow_origin: tuple[Origin, ...] = Field(
         default=(),
         description="Origins of other sites whose pages may call, exact: scheme, host and port.",
         examples=[["https://shop.example"]],
     )
-    allow_host: tuple[str, ...] = Field(
+    allow_host: tuple[HostName, ...] = Field(
         default=(),
         description="Host names by which the server may be called, besides loopback names and `host`.",
         examples=[["kiosk.example"]],
@@ -93,7 +129,7 @@ class Server(Section):
         description="Seconds after which a caller who found her busy is told to try again.",
     )
     token_s: int = Field(default=60, ge=5, le=60, description="Seconds for which a minted token opens a session.")
-    sdp_max_bytes: int = Field(default=65_536, ge=4096, le=1_048_576, description="Bytes of an SDP offer.")
+    sdp_max_bytes: int = Field(default=65_536, ge=4096, le=MAX_SDP, description="Bytes of an SDP offer.")
     message_max_bytes: int = Field(
         default=16_777_216,
         ge=16_384,
@@ -103,7 +139,7 @@ class Server(Section):
     text_max_chars: int = Field(
         default=32_000,
         ge=100,
-        le=1_000_000,
+        le=MAX_TEXT,
         description="Characters of one typed message, and of instructions.",
     )
 
@@ -114,12 +150,12 @@ class Media(Section):
     codec: Literal["vp8", "h264"] = Field(default="vp8", description="Video codec.")
     start_bitrate: int = Field(
         default=1_500_000,
-        ge=100_000,
+        ge=250_000,
         le=20_000_000,
         description="Bits per second of video before the network is known.",
     )
     max_bitrate: int = Field(
-        default=2_500_000, ge=100_000, le=20_000_000, description="Bits per second of video at most."
+        default=2_500_000, ge=250_000, le=20_000_000, description="Bits per second of video at most."
     )
     ice_servers: tuple[Annotated[str, Field(pattern=r"^(stun|stuns|turn|turns):\S+$")], ...] = Field(
         default=(),
@@ -153,6 +189,7 @@ class LanguageModel(Section):
     instructions: str = Field(
         default="You are Visavis, a friendly woman on a video call. Answer in one to three short spoken "
         "sentences, without lists, markup or emoji.",
+        max_length=MAX_TEXT,
         description="System prompt; the knowledge file is added to it.",
     )
     temperature: float | None = Field(
@@ -165,7 +202,7 @@ class LanguageModel(Section):
         le=300,
         description="Seconds without a token after which she apologises and gives up the turn.",
     )
-    max_output_tokens: int = Field(default=1000, ge=16, le=100_000, description="Tokens of one reply.")
+    max_output_tokens: int = Field(default=1000, ge=16, le=32_000, description="Tokens of one reply.")
 
 
 class Knowledge(Section):

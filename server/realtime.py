@@ -16,6 +16,7 @@ from pipeline.refused import Refused
 from pipeline.session import Session
 from server.realtime_audio import AudioDecoder, Microphone
 from server.realtime_decode import (
+    MAX_ID,
     BadEvent,
     read_event,
     read_event_id,
@@ -148,7 +149,7 @@ class Codec:
     async def _create_item(self, event: Json) -> None:
         item, unheard = read_item(read_object(event, "item"), self._settings.defaults.text_max_chars)
         after = event.get("previous_item_id")
-        self._session.add_item(item, after if isinstance(after, str) else None)
+        self._session.add_item(item, after[:MAX_ID] if isinstance(after, str) else None)
         if unheard:
             self._encoder.emit(InputTranscriptFailed(item.id, UNHEARD))
 

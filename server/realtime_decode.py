@@ -15,6 +15,9 @@ from server.realtime_values import Json, read_json, read_max_tokens, read_modali
 MAX_ID = 64
 """Characters of a client's item id or event id: the Realtime API's own ids are 32."""
 
+MAX_PARTS = 100
+"""Content parts of one item: with their texts they must fit the largest event that a data channel carries."""
+
 MAX_METADATA = 16
 """Pairs of metadata, of at most 64 and 512 characters: the limits that the protocol documents."""
 
@@ -101,7 +104,12 @@ def read_item(wire: Json, text_max: int) -> tuple[Item, bool]:
     parts: list[Part] = []
     unheard = False
     content: object = wire.get("content")
-    for wire_part in cast(list[object], content) if isinstance(content, list) else []:
+    wire_parts = cast(list[object], content) if isinstance(content, list) else []
+    if len(wire_parts) > MAX_PARTS:
+        raise BadEvent(
+            f"an item may hold {MAX_PARTS} content parts; send less", "item.content", "array_above_max_length"
+        )
+    for wire_part in wire_parts:
         if not isinstance(wire_part, dict):
             continue
         fields = cast(Json, wire_part)

@@ -116,6 +116,6 @@ def read_format(value: object) -> AudioFormat:
         if name != known:
             continue
         if known == "audio/pcm" and rate not in (None, SAMPLE_RATE):
-            raise ValueError(f"audio/pcm is mono at {SAMPLE_RATE} Hz here, not {rate!r}: resample it")
+            raise ValueError(f"audio/pcm is mono at {SAMPLE_RATE} Hz here, not {str(rate)[:20]}: resample it")
         return known
     raise ValueError(f"format.type must be {' or '.join(AUDIO_FORMATS)}")

@@ -36,6 +36,10 @@ MAX_MESSAGE = 256 * 1024
 MAX_QUEUED = 4 * MAX_MESSAGE
 """Bytes waiting for a peer that does not read; then it is given up."""
 
+MAX_KEPT = MAX_QUEUED // 2
+"""Bytes kept for a peer that has not opened the channel: further ones are dropped, as it may be there for her voice
+and face alone. Less than `MAX_QUEUED`, so that opening it late leaves room to read."""
+
 AUDIO_BACKLOG = 50
 """20 ms packets that may wait for the encoder: a second. Beyond that the machine is lost anyway, and memory is not."""
 
@@ -88,6 +92,7 @@ class Peer:
         self._channel: RTCDataChannel | None = None
         self._outbox: list[str] = []
         self._outbox_size = 0
+        self._outbox_full = False
         self._ended: asyncio.Future[str] = self._loop.create_future()
         self._connected = False
         self._patience = self._loop.call_later(CONNECT_S, self._end, "failed")
@@ -195,26 +200,35 @@ class Peer:
     def send(self, text: str) -> None:
         """Send one message over the data channel, or keep it until the client has opened the channel.
 
-        A peer that leaves `MAX_QUEUED` bytes unread is given up (`wait_closed`).
+        One of more than `MAX_MESSAGE` bytes is dropped, and told in the log: the channel can't carry it, and a call
+        is worth more than an event. A peer that leaves `MAX_QUEUED` bytes unread is given up (`wait_closed`).
 
-        Raises:
-            ValueError: more than `MAX_MESSAGE` bytes.
+        Args:
+            text: fit for UTF-8.
         """
-        size = len(text.encode())
-        if size > MAX_MESSAGE:
-            raise ValueError(f"A message of {size} bytes does not fit a data channel; send at most {MAX_MESSAGE}.")
         if self._ended.done():
             return
-        if self._channel is None or self._channel.readyState != "open":
-            self._outbox.append(text)
-            self._outbox_size += size
-            queued = self._outbox_size
+        size = len(text.encode())
+        if size > MAX_MESSAGE:
+            log.warning("an event of %d bytes does not fit a data channel (%d); dropped", size, MAX_MESSAGE)
+        elif self._channel is None or self._channel.readyState != "open":
+            self._keep(text, size)
         else:
             self._channel.send(text)
-            queued = self._channel.bufferedAmount
-        if queued > MAX_QUEUED:
-            log.warning("a peer leaves its messages unread; giving it up")
-            self._end("lost")
+            if self._channel.bufferedAmount > MAX_QUEUED:
+                log.warning("a peer leaves its messages unread; giving it up")
+                self._end("lost")
+
+    def _keep(self, text: str, size: int) -> None:
+        if self._outbox_full:
+            return
+        if self._outbox_size + size > MAX_KEPT:
+            # Nothing after a gap: what is kept is how the session began, without a hole.
+            self._outbox_full = True
+            log.warning("a peer has not opened the channel %s; dropping further events", CHANNEL)
+            return
+        self._outbox.append(text)
+        self._outbox_size += size
 
     def _on_channel(self, channel: RTCDataChannel) -> None:
         if channel.label != CHANNEL or self._channel is not None:
@@ -223,7 +237,7 @@ class Peer:
         self._channel = channel
         channel.on("message", self._on_message)
         channel.on("close", lambda: self._end("closed"))
-        outbox, self._outbox, self._outbox_size = self._outbox, [], 0
+        outbox, self._outbox = self._outbox, []
         for text in outbox:
             channel.send(text)
 

@@ -21,7 +21,8 @@ try:
     import espeakng_loader
 except ImportError as error:
     raise ImportError(
-        "the espeak-ng voice is not installed (it is GPL-3, so it is optional): pip install 'visavis[espeak]'"
+        "the espeak-ng voice is not installed (it is GPL-3, so it is optional): make setup, or pip install -e "
+        "'.[espeak]' in the project's folder"
     ) from error
 
 # speak_lib.h
@@ -83,7 +84,7 @@ class Library:
             _INIT_PHONE_EVENTS | _INIT_IPA | _INIT_DONT_EXIT,
         )
         if self.rate <= 0:
-            raise SpeechError("espeak-ng could not start; reinstall it: pip install 'visavis[espeak]'")
+            raise SpeechError("espeak-ng could not start; reinstall it: pip install --force-reinstall espeakng-loader")
         self._lib.espeak_SetSynthCallback(self._callback)
 
     def speak(self, text: str, voice: str, rate: int, pitch: int) -> Raw:

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from server.rtc import MAX_MESSAGE, MAX_QUEUED, MediaSettings, Peer
+from server.rtc import MAX_KEPT, MAX_MESSAGE, MAX_QUEUED, MediaSettings, Peer
 from server.rtc_codecs import KEYFRAME_INTERVAL, Encoded, PictureEncoder
 from tests.rtc.client import Client, call, frames, ignore, moving_bars, play, tone
 
@@ -199,16 +199,44 @@ async def test_packets_of_the_peer_count_as_life() -> None:
         assert peer.last_packet > before
 
 
-async def test_a_message_too_large_is_refused_and_a_peer_that_never_reads_is_given_up() -> None:
+async def test_a_message_too_large_is_dropped_and_the_call_goes_on(caplog: pytest.LogCaptureFixture) -> None:
     client = Client()
-    offer = await client.offer()
-    peer = await Peer.accept(offer, MediaSettings(), on_pcm=ignore, on_message=ignore)
-    try:
-        with pytest.raises(ValueError, match="data channel"):
-            peer.send("x" * (MAX_MESSAGE + 1))
+    async with call(client) as peer, asyncio.timeout(3):
+        peer.send("é" * (MAX_MESSAGE // 2 + 1))
+        peer.send("é" * (MAX_MESSAGE // 2))
+        assert await client.messages.get() == "é" * (MAX_MESSAGE // 2)
+        peer.send("next")
+        assert await client.messages.get() == "next"
+    assert "does not fit" in caplog.text
+
+
+async def test_a_peer_that_never_reads_is_given_up() -> None:
+    client = Client()
+    async with call(client) as peer, asyncio.timeout(3):
         for _ in range(MAX_QUEUED // MAX_MESSAGE + 1):
             peer.send("x" * MAX_MESSAGE)
         assert await peer.wait_closed() == "lost"
+
+
+async def test_a_peer_that_opens_no_channel_keeps_its_call() -> None:
+    """It loses events, from one on: what it would get after opening the channel late has no hole."""
+    client = Client()
+    offer = await client.offer()
+    peer = await Peer.accept(offer, MediaSettings(), on_pcm=ignore, on_message=ignore)
+    ended = asyncio.create_task(peer.wait_closed())
+    try:
+        for number in range(2 * MAX_QUEUED // MAX_MESSAGE):
+            peer.send(f"{number}" + "x" * (MAX_MESSAGE - 10))
+        peer.send("small")
+        await client.answer(peer.answer_sdp)
+        async with asyncio.timeout(5):
+            await client.opened()
+            for number in range(MAX_KEPT // MAX_MESSAGE):
+                assert str(await client.messages.get()).startswith(f"{number}x")
+            peer.send("now")
+            assert await client.messages.get() == "now"
+        assert not ended.done()
     finally:
+        ended.cancel()
         await client.close()
         await peer.close()

@@ -53,7 +53,7 @@ def test_help_names_every_command_and_loads_nothing_heavy() -> None:
         (["serve", "--set", "llm.key=hunter2"], "VISAVIS_LLM_KEY"),
         (["serve", "--port", "70000"], "an integer from 0 to 65535"),
         (["serve", "--config", "none.toml"], "none.toml"),
-        (["serve", "--allow-origin", "*"], "is no origin"),
+        (["serve", "--allow-origin", "*"], "origins like https://shop.example"),
         (["serve", "--tls-cert", "cert.pem"], "set both"),
         (["bench", "render", "--avatar", "nowhere"], "nowhere"),
         (["evaluate", "nowhere", "nothing"], "no"),
@@ -72,6 +72,7 @@ def test_bad_input_exits_2_and_says_what_to_do(
 def test_flags_win_over_set_and_both_reach_the_configuration() -> None:
     config = cli.read_config(None, ["server.port=1", "turn.silence_ms=400"], server__port=2, server__insecure=False)
     assert (config.server.port, config.turn.silence_ms, config.server.insecure) == (2, 400, False)
+    assert cli.read_config(None, ["server.port=1"], server__port=0, server__allow_host=[]).server.port == 0
 
 
 @pytest.mark.parametrize(
@@ -89,7 +90,7 @@ def test_a_command_that_lacks_an_extra_exits_2_and_names_it(
 
     monkeypatch.setattr(cli, "app", without_module)
     assert visavis(monkeypatch) == 2
-    assert f"visavis[{extra}]" in capsys.readouterr().err
+    assert f"make setup-all, or pip install -e '.[{extra}]'" in capsys.readouterr().err
 
 
 def test_an_import_that_fails_for_another_reason_is_not_dressed_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from server.config import ConfigError, load_config
+from server.rtc_codecs import MIN_BITRATE
 
 pytestmark = pytest.mark.unit
 
@@ -92,7 +93,7 @@ def test_a_path_in_the_file_is_meant_from_its_folder(toml) -> None:
         ("[server]\nport = '80'\n", ("server.port", "an integer from 0 to 65535")),
         ("[server]\nport = true\n", ("server.port", "an integer")),
         ("[server]\ninsecure = 1\n", ("server.insecure", "true or false")),
-        ("[server]\nallow_host = 'a'\n", ("server.allow_host", "a list of texts")),
+        ("[server]\nallow_host = 'a'\n", ("server.allow_host", "a list of host names")),
         ("[media]\ncodec = 'av1'\n", ("media.codec", '"vp8" or "h264"')),
         ("[avatar]\nidle_fps = 7\n", ("avatar.idle_fps", "5.0 or 12.5 or 25.0")),
         ("[llm]\nbase_url = 'ftp://x'\n", ("llm.base_url", "^https?://")),
@@ -120,6 +121,33 @@ def test_a_missing_file_is_an_error_when_it_was_asked_for(tmp_path: Path) -> Non
 def test_a_mistake_in_the_environment_names_the_variable() -> None:
     assert "VISAVIS_SERVER_PORT: server.port" in message(None, environ={"VISAVIS_SERVER_PORT": "http"})
     assert "VISAVIS_SERVER_PROT: unknown key" in message(None, environ={"VISAVIS_SERVER_PROT": "1"})
+
+
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("VISAVIS_SEVER_PORT", "VISAVIS_SERVER_PORT"),
+        ("VISAVIS_PORT", "unknown variable VISAVIS_PORT"),
+        ("VISAVIS_ACCES_KEY", "VISAVIS_ACCESS_KEY"),
+        ("VISAVIS_SERVER", "unknown variable VISAVIS_SERVER"),
+        ("VISAVIS_SERVER_ACCESS_KEY", "use VISAVIS_ACCESS_KEY"),
+        ("VISAVIS_MEDIA_TURN_PASSWORD", "use VISAVIS_TURN_PASSWORD"),
+    ],
+)
+def test_a_variable_that_would_do_nothing_stops_the_server(variable: str, meant: str) -> None:
+    told = message(None, environ={variable: "hunter2"})
+    assert meant in told
+    assert "hunter2" not in told
+
+
+def test_what_is_echoed_fits_an_event() -> None:
+    assert "of at most 40000 characters" in message(None, {"llm.instructions": "x" * 40_001})
+    assert "from 100 to 40000" in message(None, {"server.text_max_chars": "40001"})
+
+
+def test_the_least_bitrate_is_the_encoders() -> None:
+    assert load_config(None, {"media.start_bitrate": MIN_BITRATE}, {}).media.start_bitrate == MIN_BITRATE
+    assert f"from {MIN_BITRATE}" in message(None, {"media.start_bitrate": MIN_BITRATE - 1})
 
 
 def test_a_mistake_on_the_command_line_says_so() -> None:
@@ -168,9 +196,40 @@ def test_half_of_tls_and_missing_files_are_errors(tmp_path: Path) -> None:
     assert "no such file" in told
 
 
-@pytest.mark.parametrize("origin", ["https://a.example/", "a.example", "null", "*"])
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://a.example/", "https://a.example/shop", "https://a.example?x", "https://me@a.example", "a.example",
+        "https://", "https://a.example:99999", "ftp://a.example", "null", "*", "",
+    ],
+)  # fmt: skip
 def test_an_origin_is_exact(origin: str) -> None:
-    assert "is no origin" in message(None, {"server.allow_origin": [origin]})
+    told = message(None, {"server.allow_origin": [origin]})
+    assert "server.allow_origin" in told
+    assert "a list of origins like https://shop.example" in told
+
+
+@pytest.mark.parametrize(
+    ("origin", "sent"),
+    [
+        ("https://A.example:443", "https://a.example"),
+        ("HTTP://a.example:80", "http://a.example"),
+        ("http://a.example:443", "http://a.example:443"),
+        ("http://[::1]:8000", "http://[::1]:8000"),
+    ],
+)
+def test_an_origin_is_kept_as_browsers_send_it(origin: str, sent: str) -> None:
+    assert load_config(None, {"server.allow_origin": [origin]}, {}).server.allow_origin == (sent,)
+
+
+@pytest.mark.parametrize("host", ["https://a.example", "a.example/", "a.example:8000", "[::1]:8000", "*", "", "a b"])
+def test_a_host_is_a_name_alone(host: str) -> None:
+    assert "without scheme, port or path" in message(None, {"server.allow_host": [host]})
+
+
+def test_hosts_are_names_and_addresses() -> None:
+    config = load_config(None, {"server.allow_host": "Kiosk.example, 192.0.2.7, [2001:DB8::1], ::2"}, {})
+    assert config.server.allow_host == ("kiosk.example", "192.0.2.7", "2001:db8::1", "::2")
 
 
 def test_a_model_or_its_server_implies_the_provider(toml) -> None:

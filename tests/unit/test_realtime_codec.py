@@ -18,16 +18,19 @@ from pipeline.conversation import Conversation, Item, Part
 from pipeline.options import ResponseRequest, SessionOptions
 from pipeline.refused import Refused
 from pipeline.session import Session
+from server.config_keys import MAX_TEXT
 from server.realtime import Codec
 from server.realtime_audio import Microphone
+from server.realtime_decode import MAX_PARTS
 from server.realtime_encode import Encoder
 from server.realtime_session import SessionDefaults, SessionSettings
+from server.rtc import MAX_MESSAGE
 from tests.unit import wire
 
 pytestmark = pytest.mark.unit
 
 TEXT_MAX = 200
-MESSAGE_MAX = 200_000
+MESSAGE_MAX = 300_000
 
 
 @dataclass
@@ -89,9 +92,9 @@ class ScriptedSession:
 class Client:
     """A client at the other end of the codec."""
 
-    def __init__(self) -> None:
+    def __init__(self, text_max: int = TEXT_MAX) -> None:
         options = SessionOptions(max_output_tokens=1000)
-        settings = SessionSettings(SessionDefaults(options, "visavis", "visavis", "pocketsphinx", TEXT_MAX))
+        settings = SessionSettings(SessionDefaults(options, "visavis", "visavis", "pocketsphinx", text_max))
         self.texts: list[str] = []
         encoder = Encoder(settings, self.texts.append, webrtc=False)
         self.session = ScriptedSession(encoder.emit)
@@ -280,6 +283,8 @@ async def test_too_much_text_is_refused_with_the_bound() -> None:
     halves = user("x" * TEXT_MAX)
     halves["content"] *= 2
     assert (await client.refused("conversation.item.create", item=halves))["param"] == "item.content"
+    many = user("") | {"content": [{"type": "input_text", "text": ""}] * (MAX_PARTS + 1)}
+    assert str(MAX_PARTS) in (await client.refused("conversation.item.create", item=many))["message"]
     (event,) = await client.raw(json.dumps({"type": "conversation.item.create", "item": user("x" * 10_000_000)}))
     assert event["error"]["code"] == "message_too_large"
     assert len(client.session.conversation) == 0
@@ -289,6 +294,29 @@ async def test_too_much_text_is_refused_with_the_bound() -> None:
 async def test_any_text_is_an_item(text: str) -> None:
     added, _ = await Client().send("conversation.item.create", item=user(text))
     assert added["item"]["content"][0]["text"] == text
+
+
+async def test_the_largest_item_fits_a_data_channel() -> None:
+    client = Client(text_max=MAX_TEXT)
+    part = {"type": "input_text", "text": "\x01" * (MAX_TEXT // MAX_PARTS)}
+    item = user("") | {"content": [part] * MAX_PARTS}
+    await client.codec.receive(json.dumps({"type": "conversation.item.create", "item": item}))
+    assert len(client.texts) == 2
+    assert max(len(text.encode()) for text in client.texts) <= MAX_MESSAGE
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        ("conversation.item.create", {"item": {"role": "user"}, "previous_item_id": "x" * 100_000}),
+        ("conversation.item.retrieve", {"item_id": "x" * 100_000}),
+        ("x" * 100_000, {}),
+    ],
+)
+async def test_an_error_never_echoes_at_length(kind: str, fields: dict[str, Any]) -> None:
+    (event,) = await Client().send(kind, **fields)
+    assert event["type"] == "error"
+    assert len(event["error"]["message"]) < 300
 
 
 async def test_half_a_character_is_repaired_wherever_it_stands() -> None:
