@@ -83,7 +83,10 @@ async def listen(vad: SileroVAD, asr: PocketsphinxASR | RemoteTranscriber, pcm: 
 
     listener = Listener(vad.stream(), asr, worker, Worker("recognise"), on_event, TurnDetection())
     run = asyncio.create_task(listener.run())
-    listener.feed(pcm)
+    # Faster than anybody speaks, slower than the recogniser: its partial results count.
+    for start in range(0, len(pcm), WINDOW):
+        listener.feed(pcm[start : start + WINDOW])
+        await asyncio.sleep(WINDOW / MIC_RATE / 2)
     async with asyncio.timeout(60):
         await done.wait()
     run.cancel()
