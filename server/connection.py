@@ -6,6 +6,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -260,22 +261,27 @@ async def converse_websocket(
         if not outbox.offer(text) and not ended.done():
             ended.set_result("the client does not read what it is sent")
 
-    call.last_packet = websocket.scope.get(LAST_PACKET, asyncio.get_running_loop().time)
     conversation = Conversation(service, wishes, send, None)
     reason = await conversation.run(
-        call, conversation.until(ended), _read(websocket, conversation.inbox), _write(websocket, outbox)
+        call, conversation.until(ended), _read(websocket, conversation.inbox, call), _write(websocket, outbox)
     )
     if websocket.client_state is WebSocketState.CONNECTED:
         await _close(websocket, reason)
 
 
-async def _read(websocket: WebSocket, inbox: Stream[str | bytes]) -> None:
+async def _read(websocket: WebSocket, inbox: Stream[str | bytes], call: Call) -> None:
+    """Feed the inbox. While it is full, the socket is not read, and its client counts as there: it can't be heard."""
+    clock = asyncio.get_running_loop().time
+    heard = websocket.scope.get(LAST_PACKET, clock)
+    taken: float | None = clock()
+    call.last_packet = lambda: clock() if taken is None else max(taken, heard())
     while True:
         message = await websocket.receive()
         if message["type"] == "websocket.disconnect":
             raise HungUp("closed")
-        text: str | None = message.get("text")
-        await inbox.put(text if text is not None else message["bytes"])
+        taken = None
+        await inbox.put(message["bytes"] if message.get("text") is None else message["text"])
+        taken = clock()
 
 
 async def _write(websocket: WebSocket, outbox: Stream[str]) -> None:
@@ -287,9 +293,7 @@ async def _write(websocket: WebSocket, outbox: Stream[str]) -> None:
 
 
 async def _close(websocket: WebSocket, reason: str) -> None:
-    try:
+    with suppress(WebSocketDisconnect, RuntimeError, OSError):
         async with asyncio.timeout(CLOSE_S):
             # A control frame holds 123 bytes of reason.
             await websocket.close(1000, reason[:120])
-    except (TimeoutError, WebSocketDisconnect, RuntimeError, OSError):
-        return

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 import pytest
 from starlette.websockets import WebSocket, WebSocketState
@@ -16,6 +17,7 @@ from server.config_keys import Server
 from server.connection import Conversation, Service, converse_websocket
 from server.endings import HungUp
 from server.observe import Metrics
+from server.websocket import LAST_PACKET
 from tests.unit.stage import Sink, fakes
 
 pytestmark = [pytest.mark.unit, pytest.mark.usefixtures("inline_workers")]
@@ -25,14 +27,17 @@ class DeafSocket:
     """A client that sends, and never reads."""
 
     client_state = WebSocketState.CONNECTED
-    scope: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, *messages: dict[str, Any]) -> None:
+        self.scope: dict[str, Any] = {}
         self._messages = [*messages]
         self.closed: tuple[int, str] | None = None
+        self.emptied: float | None = None
+        """When the last message was taken."""
 
     async def receive(self) -> dict[str, Any]:
         if not self._messages:
+            self.emptied = asyncio.get_running_loop().time()
             await asyncio.Event().wait()
         return {"type": "websocket.receive", "text": json.dumps(self._messages.pop(0))}
 
@@ -210,3 +215,18 @@ async def test_a_client_that_never_reads_is_hung_up() -> None:
     socket = DeafSocket(*hello())
     await converse_websocket(service, call, cast(WebSocket, socket), [], loop.create_future())
     assert socket.closed == (1000, "the client does not read what it is sent")
+
+
+async def test_a_client_that_waits_to_be_read_counts_as_there() -> None:
+    """Five minutes of recording at once: nothing is heard of the client while its socket is not read."""
+    loop = asyncio.get_running_loop()
+    call = CallTable(1, 3.0, loop.time).reserve(None, lambda reason: None)
+    second = {"type": "input_audio_buffer.append", "audio": base64.b64encode(bytes(48_000)).decode()}
+    socket = DeafSocket(*[second] * 300)
+    socket.scope = {LAST_PACKET: lambda: 0.0}
+    service = Service(Config(), fakes(), Metrics(lambda: 0))
+    await converse_websocket(service, call, cast(WebSocket, socket), [], loop.create_future())
+    assert socket.closed == (1000, "the client has gone silent")
+    assert socket.emptied is not None
+    assert socket.emptied > 60
+    assert loop.time() == pytest.approx(socket.emptied + 10, abs=1)
