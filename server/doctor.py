@@ -7,13 +7,11 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-import ssl
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import av
 import numpy as np
@@ -23,24 +21,11 @@ from av.video.codeccontext import VideoCodecContext
 from rich.console import Console
 
 from server.config import Config, is_loopback
+from server.doctor_engines import check_engines
+from server.exposure import check_certificate, warning
+from server.findings import Finding
 
-State = Literal["ok", "note", "fail"]
 MARKS = {"ok": "[green]✓[/]", "note": "[yellow]![/]", "fail": "[red]✗[/]"}
-
-FRAME_BUDGET_MS = 40
-"""One picture at 25 pictures/s."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check found."""
-
-    name: str
-    state: State
-    """`fail`: serving does not work; `note`: something that some uses need."""
-    found: str
-    advice: str = ""
-
 
 Check = Callable[[Config], list[Finding]]
 
@@ -65,8 +50,6 @@ def examine(config: Config, console: Console) -> bool:
 
 def checks() -> tuple[Check, ...]:
     """Cheap ones first."""
-    from server.doctor_engines import check_engines
-
     return (
         check_machine, check_port, check_access, check_microphone, check_udp, check_codecs, check_chromium,
         check_engines,
@@ -107,20 +90,21 @@ def check_access(config: Config) -> list[Finding]:
     """Who may call, and whether the certificate can be used."""
     server = config.server
     findings: list[Finding] = []
-    if server.tls_cert is not None:
+    if server.tls_cert is not None and server.tls_key is not None:
         try:
-            ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(server.tls_cert, server.tls_key)
+            check_certificate(server.tls_cert, server.tls_key)
             findings.append(Finding("TLS", "ok", f"{server.tls_cert} and its key belong together"))
-        except (OSError, ssl.SSLError) as error:
-            advice = "give a PEM certificate chain and the private key that it was made for"
+        except OSError as error:
+            advice = "give a PEM certificate chain and the private key that it was made for, without a passphrase"
             findings.append(Finding("TLS", "fail", str(error), advice))
-    if server.access_key is not None:
-        findings.append(Finding("access", "ok", "callers need the key of VISAVIS_ACCESS_KEY"))
-    elif is_loopback(server.host):
-        findings.append(Finding("access", "ok", "no key; only this machine can reach it"))
-    else:
+    danger = warning(config)
+    if danger:
         advice = "set VISAVIS_ACCESS_KEY, and --tls-cert with --tls-key"
-        findings.append(Finding("access", "note", f"INSECURE: anybody who reaches {server.host} may use it", advice))
+        findings.append(Finding("access", "note", danger, advice))
+    elif server.access_key is not None:
+        findings.append(Finding("access", "ok", "callers need the key of VISAVIS_ACCESS_KEY"))
+    else:
+        findings.append(Finding("access", "ok", "no key; only this machine can reach it"))
     return findings
 
 

@@ -16,11 +16,14 @@ from engines.media import COEFFS, MIC_RATE, SAMPLE_RATE, Pcm
 from engines.tts import SpeechError
 from pipeline.session import Engines
 from server.config import Config
-from server.doctor import FRAME_BUDGET_MS, Finding
 from server.engines import build_engines
+from server.findings import Finding
 
 PHRASE = "What is Visavis?"
 """A question of the default knowledge file, so that the domain decoder knows its words."""
+
+FRAME_BUDGET_MS = 40
+"""One picture at 25 pictures/s."""
 
 VAD_WINDOW = 512
 """Samples at `MIC_RATE` that the voice activity detector takes at a time."""

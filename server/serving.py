@@ -10,17 +10,18 @@ import uvicorn
 
 from engines.tts import SpeechError
 from server.app import create_app
-from server.config import Config, is_loopback
+from server.config import Config
 from server.engines import build_engines
+from server.exposure import check_certificate, warning
 from server.observe import log_json
 from server.websocket import PING_S, LivelyWebSocket
 
 SHUTDOWN_S = 5
 """Seconds that open requests get when the server stops; sessions end at once."""
 
-SOCKET_MAX_BYTES = 16 * 1024 * 1024
-"""A WebSocket message beyond this closes the connection. Clients of the Realtime protocol may send 15 MiB at once
-(its own bound of an append); between `server.message_max_bytes` and this they get an `error` and go on."""
+SOCKET_SLACK_BYTES = 1024 * 1024
+"""A WebSocket message of so much more than `server.message_max_bytes` closes the connection; up to there, its client
+gets an `error` and goes on."""
 
 
 class ServingError(Exception):
@@ -34,9 +35,10 @@ def serve(config: Config, tell: Callable[[str], None]) -> None:
         tell: takes the lines that an operator should read.
 
     Raises:
-        ServingError: the address is taken, or an engine can't be loaded.
+        ServingError: the address is taken, the certificate can't be used, or an engine can't be loaded.
     """
     log_json(sys.stderr)
+    _check_certificate(config)
     # Bound before the engines load: a taken port is told at once, and whoever calls early waits instead of failing.
     listener = _listen(config)
     try:
@@ -46,12 +48,26 @@ def serve(config: Config, tell: Callable[[str], None]) -> None:
         except (OSError, ValueError, SpeechError) as error:
             raise ServingError(str(error)) from error
         server = uvicorn.Server(_settings(config, create_app(config, engines)))
-        if config.server.insecure and not is_loopback(config.server.host):
-            tell("INSECURE: anybody who reaches this address may use it, and may listen in without TLS.")
+        danger = warning(config)
+        if danger:
+            tell(danger)
         tell(f"Visavis is at {_address(config, listener)} (Ctrl-C stops it)")
         server.run(sockets=[listener])
     finally:
         listener.close()
+
+
+def _check_certificate(config: Config) -> None:
+    cert, key = config.server.tls_cert, config.server.tls_key
+    if cert is None or key is None:
+        return
+    try:
+        check_certificate(cert, key)
+    except OSError as error:
+        raise ServingError(
+            f"TLS can't use {cert} with {key} ({error}): give a PEM certificate chain and the private key that it was "
+            "made for, without a passphrase"
+        ) from None
 
 
 def _listen(config: Config) -> socket.socket:
@@ -75,7 +91,7 @@ def _settings(config: Config, app: object) -> uvicorn.Config:
         app,  # pyright: ignore[reportArgumentType]
         loop="uvloop",
         ws=LivelyWebSocket,
-        ws_max_size=SOCKET_MAX_BYTES,
+        ws_max_size=server.message_max_bytes + SOCKET_SLACK_BYTES,
         # Who stays silent is hung up by the session's own clock.
         ws_ping_interval=PING_S,
         ws_ping_timeout=None,

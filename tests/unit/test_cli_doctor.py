@@ -11,7 +11,7 @@ from rich.console import Console
 
 from server import doctor
 from server.config import Config, load_config
-from server.doctor import Finding
+from server.findings import Finding
 
 pytestmark = pytest.mark.unit
 
@@ -41,6 +41,13 @@ def test_an_open_server_without_a_key_is_named_insecure() -> None:
     [finding] = doctor.check_access(config(server__host="0.0.0.0", server__insecure=True))
     assert finding.state == "note"
     assert "INSECURE" in finding.found
+
+
+def test_a_key_without_tls_is_named_insecure() -> None:
+    keys = {"server.host": "0.0.0.0", "server.insecure": True}
+    [finding] = doctor.check_access(load_config(None, keys, {"VISAVIS_ACCESS_KEY": "k"}))
+    assert finding.state == "note"
+    assert "read the access key" in finding.found
 
 
 def test_the_microphone_needs_a_secure_context() -> None:

@@ -1,0 +1,29 @@
+"""What a configured server is open to, in words for its operator."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+
+from server.config import Config, is_loopback
+
+
+def warning(config: Config) -> str | None:
+    """What others may do to this server; None where nothing needs to be said."""
+    server = config.server
+    if is_loopback(server.host) or (server.access_key and server.tls_cert):
+        return None
+    if server.access_key:
+        return "INSECURE: without TLS, whoever is on the way can read the access key, and everything said."
+    if server.tls_cert:
+        return "INSECURE: without an access key, anybody who reaches this address may use it."
+    return "INSECURE: anybody who reaches this address may use it, and whoever is on the way can listen in."
+
+
+def check_certificate(cert: Path, key: Path) -> None:
+    """
+    Raises:
+        OSError: the files are no certificate and the private key that it was made for, or the key has a passphrase.
+    """
+    # An empty passphrase, as without one OpenSSL would ask for it on the terminal.
+    ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(cert, key, password="")
