@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from bench.microphone import RATE
 from bench.speech import utterances
@@ -38,6 +38,9 @@ FLAGS = (
 
 START_S = 120
 """For a server to load its engines on a busy machine."""
+
+PATIENCE_MS = 30_000
+"""For anything that a page is expected to show, on a machine that does other things."""
 
 POLL_S = 0.1
 
@@ -116,6 +119,7 @@ def chromium(microphone: Path) -> Iterator[Browser]:
     Args:
         microphone: WAV file that the microphone hears, once, from its opening on.
     """
+    expect.set_options(timeout=PATIENCE_MS)
     flags = [*FLAGS, f"--use-file-for-fake-audio-capture={microphone}%noloop"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)

@@ -10,16 +10,14 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from bench.serverproc import free_port
-from tests.e2e.browser import ServerProcess, chromium, kill_group, lone_chromium, spoken, until
+from tests.e2e.browser import PATIENCE_MS, ServerProcess, chromium, kill_group, lone_chromium, spoken, until
 
 pytestmark = pytest.mark.e2e
 
-CONNECT_MS = 20_000
-"""For a call to be set up and her first picture to arrive, on a machine that does other things."""
-
-ANSWER_MS = 15_000
-
 LONG_QUESTION = "Please tell me everything about yourself, as long as you can."
+
+FREED_S = 8
+"""For a closed page's place to be free: sooner than by `come_back_s`, so that it was the page that hung up."""
 
 SEVERAL_WORDS = re.compile(r"\w+ \w+")
 
@@ -54,7 +52,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def questions(folder: Path) -> list[str]:
     """What the microphone hears: a question, then, into the middle of her answer of 7 s or more, a second one."""
-    return spoken(folder / "microphone.wav", 2.5, (5.5, 30.0))
+    return spoken(folder / "microphone.wav", 1.0, (5.5, 30.0))
 
 
 @pytest.fixture(scope="module")
@@ -79,23 +77,13 @@ def browser(folder: Path, questions: list[str]) -> Iterator[Browser]:
 @pytest.fixture
 def page(browser: Browser, server: ServerProcess) -> Iterator[Page]:
     """The page of somebody who has not allowed the microphone; nothing may go wrong on its console."""
-    yield from visit(browser, server.url)
-
-
-@pytest.fixture
-def heard_page(browser: Browser, server: ServerProcess) -> Iterator[Page]:
-    """The page of somebody who has allowed the microphone before."""
-    yield from visit(browser, server.url, permissions=["microphone"])
-
-
-def visit(browser: Browser, url: str, permissions: list[str] | None = None) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1280, "height": 800}, permissions=permissions)
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
     page = context.new_page()
     wrong: list[str] = []
     page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.goto(url)
-    expect(page.locator("body[data-face=shown]")).to_be_visible(timeout=CONNECT_MS)
+    page.goto(server.url)
+    expect(page.locator("body[data-face=shown]")).to_be_visible()
     yield page
     context.close()
     assert not wrong
@@ -106,8 +94,8 @@ def ask(page: Page, text: str) -> None:
     page.keyboard.press("Enter")
 
 
-def in_state(page: Page, state: str, timeout: float = ANSWER_MS) -> None:
-    page.wait_for_selector(f"body[data-state={state}]", timeout=timeout)
+def in_state(page: Page, state: str) -> None:
+    page.wait_for_selector(f"body[data-state={state}]", timeout=PATIENCE_MS)
 
 
 def test_she_appears_and_moves(page: Page) -> None:
@@ -132,12 +120,12 @@ def test_a_typed_question_is_answered_in_words_and_lips(page: Page) -> None:
     assert not page.locator("#face").evaluate("video => video.muted")
 
     page.keyboard.press("Escape")
-    expect(lines.nth(1)).to_have_class("assistant interrupted", timeout=2000)
+    expect(lines.nth(1)).to_have_class("assistant interrupted")
     in_state(page, "ready")
     heard = lines.nth(1).inner_text()
 
     ask(page, "Who are you?")
-    expect(lines.nth(3)).to_have_text(SEVERAL_WORDS, timeout=ANSWER_MS)
+    expect(lines.nth(3)).to_have_text(SEVERAL_WORDS)
     assert lines.nth(1).inner_text() == heard
 
 
@@ -150,7 +138,7 @@ def test_the_latency_panel_shows_the_turn(page: Page) -> None:
     for step in ("First token", "First phrase", "First audio", "Audio heard", "Face sent", "Face shown"):
         expect(panel.get_by_text(step, exact=True)).to_be_visible()
     total = int(panel.locator(".total").inner_text().removesuffix(" ms"))
-    assert 0 < total < ANSWER_MS
+    assert 0 < total < PATIENCE_MS
     page.keyboard.press("l")
     expect(panel).to_be_hidden()
 
@@ -159,7 +147,7 @@ def test_markup_stays_text(page: Page) -> None:
     probe = '<img src="x" onerror="window.hacked = true"><b>مرحبا</b>'
     ask(page, probe)
     expect(page.locator("#captions .words").nth(0)).to_have_text(probe)
-    expect(page.locator("#captions .assistant")).to_be_visible(timeout=ANSWER_MS)
+    expect(page.locator("#captions .assistant")).to_be_visible()
     assert page.locator("#captions :not(p, span)").count() == 0
     assert page.evaluate("window.hacked") is None
 
@@ -168,22 +156,22 @@ def test_a_blocked_microphone_is_said_plainly(page: Page) -> None:
     page.get_by_role("button", name="Start talking").click()
     expect(page.get_by_role("alert")).to_contain_text("The microphone is blocked")
     ask(page, "Hello")
-    expect(page.locator("#captions .assistant")).to_be_visible(timeout=ANSWER_MS)
+    expect(page.locator("#captions .assistant")).to_be_visible()
 
 
-def test_a_spoken_question_is_answered_until_the_next_one_interrupts(heard_page: Page, questions: list[str]) -> None:
-    user = heard_page.locator("#captions .user .words")
-    expect(user.nth(0)).to_have_text(questions[0].rstrip("?"), ignore_case=True, timeout=ANSWER_MS)
-    in_state(heard_page, "speaking")
-    first, second = heard_page.locator("#captions .assistant").nth(0), heard_page.locator("#captions .assistant").nth(1)
-    expect(first).to_have_class("assistant interrupted", timeout=10_000)
-    expect(user.nth(1)).to_have_text(questions[1].rstrip("?"), ignore_case=True, timeout=ANSWER_MS)
-    expect(second).to_have_text(SEVERAL_WORDS, timeout=ANSWER_MS)
+def test_a_spoken_question_is_answered_until_the_next_one_interrupts(page: Page, questions: list[str]) -> None:
+    page.context.grant_permissions(["microphone"])
+    page.get_by_role("button", name="Start talking").click()
+    user = page.locator("#captions .user .words")
+    expect(user.nth(0)).to_have_text(questions[0].rstrip("?"), ignore_case=True)
+    in_state(page, "speaking")
+    first, second = page.locator("#captions .assistant").nth(0), page.locator("#captions .assistant").nth(1)
+    expect(first).to_have_class("assistant interrupted")
+    expect(user.nth(1)).to_have_text(questions[1].rstrip("?"), ignore_case=True)
+    expect(second).to_have_text(SEVERAL_WORDS)
 
 
 def test_a_call_that_falls_silent_for_a_moment_goes_on(page: Page, server: ServerProcess) -> None:
-    ask(page, "Who are you?")
-    expect(page.locator("#captions .assistant")).to_be_visible(timeout=ANSWER_MS)
     in_state(page, "ready")
     calls: list[str] = []
     page.on("request", lambda request: calls.append(request.url) if request.method == "POST" else None)
@@ -193,7 +181,7 @@ def test_a_call_that_falls_silent_for_a_moment_goes_on(page: Page, server: Serve
     in_state(page, "ready")
     assert server.sessions() == 1
     ask(page, "Who are you?")
-    expect(page.locator("#captions .assistant").nth(1)).to_have_text(SEVERAL_WORDS, timeout=ANSWER_MS)
+    expect(page.locator("#captions .assistant")).to_have_text(SEVERAL_WORDS)
     assert calls == []
 
 
@@ -201,24 +189,27 @@ def test_the_second_caller_waits_and_gets_the_freed_place(browser: Browser, serv
     first, second = browser.new_context(), browser.new_context()
     page = first.new_page()
     page.goto(server.url)
-    in_state(page, "ready", CONNECT_MS)
+    in_state(page, "ready")
     waiting = second.new_page()
     waiting.goto(server.url)
     in_state(waiting, "busy")
     expect(waiting.get_by_role("heading", level=2)).to_have_text("She is talking with someone else")
+    # Out of reach meanwhile: it would take the place before anybody could see that it was free.
+    second.set_offline(True)
     page.close()
-    until(lambda: server.sessions() == 0, 3)
-    in_state(waiting, "ready", CONNECT_MS)
+    until(lambda: server.sessions() == 0, FREED_S)
+    second.set_offline(False)
+    in_state(waiting, "ready")
     first.close()
     second.close()
 
 
 def test_a_killed_browser_loses_its_place(browser: Browser, server: ServerProcess, folder: Path) -> None:
     with lone_chromium(server.url, folder / "profile") as killed:
-        until(lambda: server.sessions() == 1, CONNECT_MS / 1000)
+        until(lambda: server.sessions() == 1, PATIENCE_MS / 1000)
         kill_group(killed)
     context = browser.new_context()
     page = context.new_page()
     page.goto(server.url)
-    in_state(page, "ready", CONNECT_MS)
+    in_state(page, "ready")
     context.close()

@@ -8,13 +8,11 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from bench.serverproc import free_port
-from tests.e2e.browser import ServerProcess, chromium, spoken, until
+from tests.e2e.browser import PATIENCE_MS, ServerProcess, chromium, spoken, until
 
 pytestmark = pytest.mark.e2e
 
 KEY = "a-key-for-this-test"
-
-CONNECT_MS = 20_000
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +40,7 @@ def enter(page: Page, key: str) -> None:
 
 
 def in_state(page: Page, state: str) -> None:
-    page.wait_for_selector(f"body[data-state={state}]", timeout=CONNECT_MS)
+    page.wait_for_selector(f"body[data-state={state}]", timeout=PATIENCE_MS)
 
 
 def test_the_key_is_asked_for_once_and_a_lost_server_found_again(browser: Browser, server: ServerProcess) -> None:
@@ -60,7 +58,7 @@ def test_the_key_is_asked_for_once_and_a_lost_server_found_again(browser: Browse
     in_state(page, "ready")
     page.get_by_label("Your message").fill("My name is Ann.")
     page.keyboard.press("Enter")
-    expect(page.locator("#captions .assistant")).to_be_visible(timeout=CONNECT_MS)
+    expect(page.locator("#captions .assistant")).to_be_visible()
 
     server.kill()
     in_state(page, "lost")
@@ -72,7 +70,7 @@ def test_the_key_is_asked_for_once_and_a_lost_server_found_again(browser: Browse
     expect(page.get_by_label("Your message")).to_have_value("Still there?")
 
     page.keyboard.press("Enter")
-    expect(page.locator("#captions .assistant").nth(1)).to_be_visible(timeout=CONNECT_MS)
+    expect(page.locator("#captions .assistant").nth(1)).to_be_visible()
     context.close()
 
 
@@ -100,7 +98,7 @@ def test_a_call_ended_by_its_limit_is_placed_again_on_request_only(browser: Brow
     enter(page, KEY)
     in_state(page, "ended")
     expect(page.get_by_text("Nobody had said anything for a while.")).to_be_visible()
-    until(lambda: server.sessions() == 0, 5)
+    until(lambda: server.sessions() == 0, PATIENCE_MS / 1000)
     page.get_by_role("button", name="Call again").click()
     in_state(page, "ready")
     context.close()
