@@ -53,8 +53,15 @@ def say(text: str, output: Path, config: Config) -> float:
     _check(text, output, config.server.text_max_chars)
     try:
         engines = build_engines(config)
-        return record(text, output, engines.tts, engines.motion, engines.idle, engines.renderers.lend())
+        renderer = engines.renderers.lend()
     except (OSError, ValueError, SpeechError) as error:
+        raise SayError(str(error)) from error
+    try:
+        return record(text, output, engines.tts, engines.motion, engines.idle, renderer)
+    except OSError as error:
+        # Its own words may name the file that is still being written.
+        raise SayError(f"{output} can't be written: {error.strerror or error}") from error
+    except (ValueError, SpeechError) as error:
         raise SayError(str(error)) from error
 
 
