@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from engines.media import MIC_RATE, Pcm
-from server.realtime_audio import BURST_S, MAX_BACKLOG, SPEED, AudioDecoder, AudioEncoder, Microphone
+from server.realtime_audio import BURST_S, MAX_BACKLOG, SLICE, SPEED, AudioDecoder, AudioEncoder, Microphone
 from server.realtime_values import AudioFormat
 
 pytestmark = pytest.mark.unit
@@ -68,8 +68,17 @@ def test_her_voice_comes_back_from_every_format(audio_format: AudioFormat, size:
     assert 8_000 < np.abs(heard).max() < 12_000
 
 
+@pytest.mark.parametrize("size", [SLICE // 4 * 3 - 1, SLICE // 4 * 3, SLICE // 4 * 9 + 2])
+def test_a_long_recording_arrives_whole(size: int) -> None:
+    data = np.random.default_rng(1).bytes(size)
+    once, cut = decoded(data, "audio/pcm", size), decoded(data, "audio/pcm", 40_000)
+    assert len(once) == pytest.approx(size / 3, abs=20)
+    assert np.array_equal(once[: len(cut)], cut[: len(once)])
+
+
 def test_what_is_no_base64_is_refused() -> None:
-    for text in ("%%%", "é", "AAA"):
+    padded = "A" * (SLICE - 4) + "AA=="
+    for text in ("%%%", "é", "AAA", padded + "AAAA", padded + padded, "A" * SLICE + "A"):
         with pytest.raises(ValueError, match="base64"):
             AudioDecoder().decode(text, "audio/pcm")
 
