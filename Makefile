@@ -2,9 +2,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SILERO := $(VENV)/.silero
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check
+# Debian's packages are installed by root; somebody else is asked by sudo.
+ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: help setup setup-all run check test unit rtc e2e
+.PHONY: help setup setup-all run check test unit train rtc e2e
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -14,14 +16,15 @@ $(BIN)/python:
 
 # silero-vad's wheel carries the model; without --no-deps it would bring torch into serving.
 $(VENV)/.setup: pyproject.toml | $(BIN)/python
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[espeak]'
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps silero-vad==6.2.3
+	$(PIP) -e '.[espeak]'
+	$(PIP) --no-deps silero-vad==6.2.3
 	touch $@
 
-$(VENV)/.setup-all: $(VENV)/.setup
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[espeak,train,test]'
-	command -v chromium >/dev/null || (apt-get update -q && apt-get install -y -q --no-install-recommends chromium)
+# First what can't be had by pip, so that nobody waits minutes to hear of it.
+$(VENV)/.setup-all: $(VENV)/.setup pyproject.toml package-lock.json
+	(command -v chromium && command -v npm) >/dev/null || ($(ROOT) apt-get update -q && $(ROOT) apt-get install -y -q --no-install-recommends chromium nodejs npm)
 	npm ci --silent
+	$(PIP) -e '.[espeak,train,test]'
 	touch $@
 
 setup: $(VENV)/.setup ## what serving needs
@@ -39,6 +42,9 @@ check: setup-all ## lint and types
 
 unit: setup-all ## virtual time, no network
 	$(BIN)/pytest tests/unit
+
+train: setup-all ## fits something small
+	$(BIN)/pytest tests/train
 
 rtc: setup-all ## two real peers in one process
 	$(BIN)/pytest tests/rtc

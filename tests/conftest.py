@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-LAYERS = {"unit", "rtc", "e2e", "gpu"}
+LAYERS = {"unit", "train", "rtc", "e2e", "gpu"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if not LAYERS & {mark.name for mark in item.iter_markers()}:
-            raise pytest.UsageError(f"{item.nodeid} has no layer; set pytestmark = pytest.mark.unit, rtc, e2e or gpu")
+            raise pytest.UsageError(f"{item.nodeid} has no layer; set pytestmark to one of {', '.join(sorted(LAYERS))}")

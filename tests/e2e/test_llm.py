@@ -9,9 +9,9 @@ import pytest
 
 from bench.stub_llm import StubLLM
 from engines.llm import SPEAK_FIRST, ChatCompletions, ThoughtFilter
-from tests.unit.llm_servers import DONE, HELLO, KEY, OK, collect, event, model, raw_server, run
+from tests.e2e.llm_servers import DONE, HELLO, KEY, OK, collect, event, model, raw_server, run
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.e2e
 
 
 def test_the_reply_streams_and_the_request_says_everything() -> None:

@@ -15,11 +15,10 @@ from engines.nerf.engine import CUTS  # noqa: E402
 from engines.nerf.field import DENSITY, FEATURES, PortraitField, composite, enlarging  # noqa: E402
 from engines.nerf.geometry import COEFFS, SIZE, TOP, WINDOW_H, WINDOW_W, place  # noqa: E402
 from engines.runtime import Graph, Part  # noqa: E402
+from tests.unit.test_nerf_geometry import CAMERA  # noqa: E402
 from training.graph import build, yuv_weights  # noqa: E402
 
-from .test_nerf_geometry import CAMERA  # noqa: E402
-
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.train
 torch.set_num_threads(1)  # small tensors: on busy cores threads only wait for each other
 
 

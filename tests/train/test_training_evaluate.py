@@ -11,7 +11,7 @@ pytest.importorskip("PIL")
 
 from training.evaluate import Picture, Pooled, head_mask, sharpness_terms, ssim
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.train
 
 RANDOM = np.random.default_rng(0)
 PICTURE: Picture = RANDOM.uniform(0, 255, (40, 50)).astype(np.float32)

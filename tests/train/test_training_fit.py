@@ -23,7 +23,7 @@ from training.fit import Fit, Progressed, rate, restore, save, train, workshop  
 
 from .test_training_capture import write  # noqa: E402
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.train
 
 
 def small() -> tuple[Any, Any]:

@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 
 from training.frames import measured_plate  # noqa: E402
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.train
 
 FRAMES, SIDE = 10, 16
 

@@ -9,9 +9,9 @@ import pytest
 from bench.stub_llm import StubLLM
 from engines import LanguageModelError, ReplyTruncated
 from engines.llm import ChatCompletions
-from tests.unit.llm_servers import DONE, KEY, OK, collect, event, hear, model, raw_server, run
+from tests.e2e.llm_servers import DONE, KEY, OK, collect, event, hear, model, raw_server, run
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.e2e
 
 
 @pytest.mark.parametrize("pieces", [[], [OK], [OK, event({"content": "One"})], [OK, b": ping\n\n", event({})]])

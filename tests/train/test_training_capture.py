@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from training.capture import box, load
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.train
 
 
 Arrays = dict[str, NDArray[Any] | None]
