@@ -58,15 +58,18 @@ class Conversation:
     def add(self, item: Item, after: str | None = None) -> str | None:
         """Insert after the item `after` (`"root"`: first; None: last); returns the predecessor's id.
 
+        Beyond `MAX_ITEMS` the oldest of the others goes.
+
         Raises:
             ItemError: the predecessor is not there, or the item's id is taken.
         """
         if item.id in self:
             raise ItemError(f"item '{item.id}' exists already; choose another id or leave it out")
         place = len(self._items) if after is None else 0 if after == "root" else self._index(after) + 1
-        self._items.insert(place, item)
-        if len(self._items) > MAX_ITEMS:
+        if len(self._items) == MAX_ITEMS:
             del self._items[0]
+            place = max(place - 1, 0)
+        self._items.insert(place, item)
         return self.before(item.id)
 
     def before(self, item_id: str) -> str | None:

@@ -15,8 +15,8 @@ TOKEN_PREFIX = "ek_"
 KEY_PROTOCOL = "openai-insecure-api-key."
 """Prefix of the WebSocket subprotocol that carries a key where a browser can send no header."""
 
-MAX_TOKENS = 10_000
-"""Tokens kept at a time; the oldest go first."""
+MAX_TOKENS = 1000
+"""Tokens kept at a time, each with up to 64 KiB of session settings; the oldest go first."""
 
 
 class Forbidden(Exception):

@@ -66,7 +66,8 @@ class SessionSettings:
     """The effective settings of one session.
 
     Unknown keys are ignored. Names of models and voices are echoed and served by the configured ones; a `tools` list
-    that is not empty and values out of range are left out and reported.
+    that is not empty and values that are not allowed are left out and reported; numbers out of range become the nearest
+    that is allowed.
     """
 
     def __init__(self, defaults: SessionDefaults) -> None:

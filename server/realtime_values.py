@@ -1,4 +1,8 @@
-"""Values of the Realtime protocol, read from untrusted JSON. A reader raises ValueError with what is allowed."""
+"""Values of the Realtime protocol, read from untrusted JSON. A reader raises ValueError with what is allowed.
+
+Numbers out of range are taken as the nearest that is allowed, as the echo of the session tells: clients that are made
+for other models send them, and some end on any `error`.
+"""
 
 from __future__ import annotations
 
@@ -65,22 +69,22 @@ def read_modalities(value: object) -> tuple[Modality, ...]:
 
 
 def read_max_tokens(value: object, bound: int | None) -> int | None:
-    """`"inf"` and null are the server's own bound, and so is any number above it.
+    """`"inf"` and null are the server's own bound, and so is any number above it; the least is 1.
 
     Raises:
-        ValueError: neither a positive integer nor `"inf"`.
+        ValueError: neither an integer nor `"inf"`.
     """
     if value is None or value == "inf":
         return bound
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError('max_output_tokens must be a positive integer or "inf"')
-    return value if bound is None else min(value, bound)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError('max_output_tokens must be an integer or "inf"')
+    return max(1, value if bound is None else min(value, bound))
 
 
 def read_temperature(value: object) -> float | None:
     """
     Raises:
-        ValueError: not a number from 0 to 2.
+        ValueError: not a number.
     """
     return None if value is None else read_number(value, 0, 2, "temperature")
 
@@ -98,9 +102,15 @@ def read_text(value: object, limit: int, name: str) -> str:
 
 
 def read_number(value: object, low: float, high: float, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+    """The number, or the bound that it is beyond.
+
+    Raises:
+        ValueError: not a number.
+    """
+    # Of all numbers only NaN is on neither side of a bound.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not (value < low or value >= low):
         raise ValueError(f"{name} must be a number from {low:g} to {high:g}")
-    return float(value)
+    return float(min(max(value, low), high))
 
 
 def read_format(value: object) -> AudioFormat:

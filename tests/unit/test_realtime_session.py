@@ -104,14 +104,14 @@ def test_tools_are_left_out_and_the_rest_holds() -> None:
         ({"temperature": float("nan")}, "session.temperature"),
         ({"temperature": True}, "session.temperature"),
         ({"max_output_tokens": "many"}, "session.max_output_tokens"),
-        ({"max_output_tokens": 0}, "session.max_output_tokens"),
+        ({"max_output_tokens": 0.5}, "session.max_output_tokens"),
         ({"instructions": "x" * 201}, "session.instructions"),
         ({"instructions": ["x"]}, "session.instructions"),
         ({"type": "transcription"}, "session.type"),
         ({"audio": {"input": {"turn_detection": {"type": "psychic"}}}}, "session.audio.input.turn_detection"),
         ({"audio": {"input": {"turn_detection": "on"}}}, "session.audio.input.turn_detection"),
         (
-            {"audio": {"input": {"turn_detection": {"type": "server_vad", "threshold": 7}}}},
+            {"audio": {"input": {"turn_detection": {"type": "server_vad", "threshold": "high"}}}},
             "session.audio.input.turn_detection",
         ),
     ],
@@ -131,9 +131,24 @@ def test_what_we_do_not_know_is_ignored(patch: dict[str, Any]) -> None:
     assert session.echo() == before
 
 
+@pytest.mark.parametrize(("asked", "taken"), [(5, 2), (-1, 0), (float("inf"), 2), (10**400, 2), (0.7, 0.7)])
+def test_a_temperature_out_of_range_becomes_the_nearest(asked: float, taken: float) -> None:
+    session = settings()
+    assert session.update({"temperature": asked}) == []
+    assert session.echo()["temperature"] == taken
+
+
+def test_patience_out_of_range_becomes_the_nearest() -> None:
+    session = settings()
+    wanted = {"type": "server_vad", "threshold": 7, "silence_duration_ms": 20_000, "prefix_padding_ms": -5}
+    assert session.update({"audio": {"input": {"turn_detection": wanted}}}) == []
+    echo = session.echo()["audio"]["input"]["turn_detection"]
+    assert (echo["threshold"], echo["silence_duration_ms"], echo["prefix_padding_ms"]) == (1, 10_000, 0)
+
+
 def test_tokens_are_bounded_by_the_configuration() -> None:
     session = settings()
-    for asked, taken in ((50, 50), (4096, 1000), ("inf", 1000), (None, 1000)):
+    for asked, taken in ((50, 50), (4096, 1000), (0, 1), ("inf", 1000), (None, 1000)):
         session.update({"max_output_tokens": asked})
         assert session.options.max_output_tokens == taken
 
