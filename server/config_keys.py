@@ -6,14 +6,12 @@ and an error message names what is allowed from the same declarations.
 
 from __future__ import annotations
 
-import ipaddress
-import re
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
+from server.config_types import HostName, Origin
 from server.rtc_offer import MAX_SDP
 
 OPENAI_URL = "https://api.openai.com/v1"
@@ -33,32 +31,6 @@ def _whole_frames(fps: float) -> float:
     if fps not in IDLE_FPS:
         raise ValueError("not a divisor of 25 pictures/s")
     return fps
-
-
-def _host_name(text: str) -> str:
-    """As a Host header has it, without port."""
-    bare = text.strip("[]").lower()
-    if ":" in bare:
-        return str(ipaddress.IPv6Address(bare))
-    if not re.fullmatch(r"[a-z0-9_.-]+", bare):
-        raise ValueError("no host name")
-    return bare
-
-
-def _origin(text: str) -> str:
-    """As a browser sends it (RFC 6454, 6.2): in lower case, without the scheme's own port."""
-    parts = urlsplit(text.lower())
-    own = {"http": 80, "https": 443}.get(parts.scheme)
-    port = parts.port
-    if own is None or not parts.hostname or "@" in parts.netloc or text.lower() != f"{parts.scheme}://{parts.netloc}":
-        raise ValueError("no origin")
-    return f"{parts.scheme}://{parts.netloc.removesuffix(f':{own}')}" if port == own else text.lower()
-
-
-HostName = Annotated[
-    str, AfterValidator(_host_name), Field(description="host names or addresses, without scheme, port or path")
-]
-Origin = Annotated[str, AfterValidator(_origin), Field(description="origins like https://shop.example, without a path")]
 
 
 class Section(BaseModel):
