@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from engines import Transcript, TranscriptionError
 from engines.media import MIC_RATE, Pcm
+from engines.unicode import repair
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -66,7 +67,7 @@ class RemoteTranscriber:
         text = getattr(answer, "text", None)
         if not isinstance(text, str):
             raise TranscriptionError("the speech recogniser sent an answer that is no transcript")
-        return Transcript(text.strip())
+        return Transcript(repair(text.strip()))
 
     async def close(self) -> None:
         """Close the connections."""

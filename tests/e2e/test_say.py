@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 from engines.fake import FakeMotion, FakeTTS
-from engines.media import COEFFS, FPS, AudioChunk, Coeffs, Image
+from engines.media import COEFFS, FPS, SAMPLE_RATE, AudioChunk, Coeffs, Image
 from engines.motion.idle import IdleBody
+from pipeline.stages import LEAD_IN
 from server.realtime_session import AI_GENERATED
 from server.say import BEFORE_S, SayError, record
 
@@ -47,7 +48,7 @@ def decoded(path: Path) -> tuple[np.ndarray, np.ndarray, dict[str, str]]:
         return light, sound, dict(file.metadata)
 
 
-def test_voice_and_lips_begin_and_end_together(tmp_path: Path) -> None:
+def test_lips_begin_before_the_voice_and_end_with_it(tmp_path: Path) -> None:
     path = tmp_path / "said.mp4"
     seconds = record("One two three four five.", path, FakeTTS(), FakeMotion(), IdleBody(), Lamp())
     light, sound, metadata = decoded(path)
@@ -55,7 +56,7 @@ def test_voice_and_lips_begin_and_end_together(tmp_path: Path) -> None:
     lit = np.flatnonzero(light > 120) / FPS
     loud = np.flatnonzero(np.abs(sound) > 0.05) / 24_000
     assert lit[0] == pytest.approx(BEFORE_S, abs=0.001)
-    assert loud[0] == pytest.approx(BEFORE_S, abs=0.03)
+    assert loud[0] == pytest.approx(BEFORE_S + LEAD_IN / SAMPLE_RATE, abs=0.03)
     assert loud[-1] - lit[-1] < 0.08
     assert metadata["comment"] == metadata["description"] == AI_GENERATED
 
