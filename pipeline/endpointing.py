@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,6 +41,10 @@ ECHO_MARGIN_DB = 6.0
 
 ECHO_LEARNING = 10
 """Windows (320 ms) at the start of the first playback that only teach how loud the echo is."""
+
+ECHO_DELAY = 10
+"""Windows (320 ms) before what was no speech counts as echo: a soft first consonant is louder than any echo, and only
+the vowel after it tells what it was."""
 
 ECHO_DECAY_DB = 6.0 * WINDOW / MIC_RATE
 """The remembered echo fades by 6 dB a second of playback, so that one loud moment does not deafen."""
@@ -145,6 +150,7 @@ class Endpointer:
             return None
         if self._run == 0:
             self._run_start = at
+            self._echo.doubt()
         self._run += 1
         if self._run < ONSET_WINDOWS:
             return None
@@ -192,15 +198,22 @@ class EchoFloor:
     def __init__(self) -> None:
         self._floor = SILENCE_DB
         self._heard = 0
+        self._recent: deque[float] = deque()
 
     @property
     def learning(self) -> bool:
         return self._heard < ECHO_LEARNING
 
     def hear(self, level: float) -> None:
-        """Take a window in which nobody else spoke."""
+        """Take a window in which nobody else spoke, as far as is known now: it counts once that is sure."""
         self._heard += 1
-        self._floor = max(level, self._floor - ECHO_DECAY_DB)
+        self._recent.append(level)
+        while len(self._recent) > (0 if self.learning else ECHO_DELAY):
+            self._floor = max(self._recent.popleft(), self._floor - ECHO_DECAY_DB)
+
+    def doubt(self) -> None:
+        """Somebody may have begun to speak: what was heard last was a soft first consonant, and no echo."""
+        self._recent.clear()
 
     def exceeded_by(self, level: float) -> bool:
         return level > self._floor + ECHO_MARGIN_DB

@@ -197,3 +197,11 @@ async def test_a_recogniser_that_falls_behind_does_not_delay_what_interrupts_her
     async with ears() as scene:
         await scene.hear((35, SPEECH), (20, QUIET))
         assert [type(event) for event in scene.events] == [Onset, Confirmed, Ended]
+
+
+async def test_a_soft_first_consonant_is_no_echo() -> None:
+    async with ears() as scene:
+        scene.listener.playing = True
+        # Loud enough to be heard, too unsure to be speech: an aspirated or nasal beginning.
+        await scene.hear((40, QUIET), (2, 0.5), (20, 0.9), (20, QUIET))
+    assert len(scene.of(Confirmed)) == 1
