@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import av
@@ -41,14 +41,19 @@ class Utterance:
 
 
 def utterances(count: int) -> list[Utterance]:
-    """`count` questions in a man's voice, unlike hers: she must not be tuned to hear herself."""
-    if not count:
+    """`count` questions, in turn."""
+    made = record(QUESTIONS[:count])
+    return [made[i % len(made)] for i in range(count)]
+
+
+def record(texts: Sequence[str]) -> list[Utterance]:
+    """Texts in a man's voice, unlike hers: she must not be tuned to hear herself."""
+    if not texts:
         return []
     from engines.tts.espeak import EspeakTTS
 
     voice = EspeakTTS(voice="en-us", rate=150)
-    made = [Utterance(text, _recording(voice.synthesize(text))) for text in QUESTIONS[:count]]
-    return [made[i % len(made)] for i in range(count)]
+    return [Utterance(text, _recording(voice.synthesize(text))) for text in texts]
 
 
 def _recording(chunks: Iterable[AudioChunk]) -> NDArray[np.int16]:

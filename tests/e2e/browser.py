@@ -12,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 import wave
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ import numpy as np
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from bench.microphone import RATE
-from bench.speech import utterances
+from bench.speech import record
 
 CHROMIUM = shutil.which("chromium") or "chromium"
 
@@ -147,22 +147,16 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def spoken(path: Path, lead_s: float, gaps_s: Sequence[float]) -> list[str]:
-    """Write what a user says into a WAV file: silence, then questions, each followed by its gap.
-
-    Returns:
-        The questions, as they are written.
-    """
-    said = utterances(len(gaps_s))
+def spoken(path: Path, lead_s: float, said: Mapping[str, float]) -> None:
+    """Write what a user says into a WAV file: silence, then each text followed by its gap in seconds."""
     parts = [_silence(lead_s)]
-    for utterance, gap in zip(said, gaps_s, strict=True):
+    for utterance, gap in zip(record([*said]), said.values(), strict=True):
         parts += [utterance.pcm, _silence(gap)]
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(RATE)
         file.writeframes(np.concatenate(parts).tobytes())
-    return [utterance.text for utterance in said]
 
 
 def _silence(seconds: float) -> np.ndarray[tuple[int], np.dtype[np.int16]]:

@@ -109,7 +109,7 @@ async def test_push_to_talk(url: str) -> None:
     async with connected(url) as (connection, record):
         await connection.session.update(session={"type": "realtime", "audio": {"input": {"turn_detection": None}}})
         await record.wait("session.updated")
-        await say(connection, "What is Visavis?")
+        await say(connection, "Are you a real person?")
         await connection.input_audio_buffer.commit()
         committed = await record.wait("input_audio_buffer.committed")
         await connection.response.create()
