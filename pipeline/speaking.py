@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import secrets
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Coroutine
@@ -19,7 +18,7 @@ from pipeline.meter import Meter
 from pipeline.options import ResponseRequest, SessionOptions
 from pipeline.refused import Refused
 from pipeline.script import Script
-from pipeline.stages import Align, Synthesize, aligned
+from pipeline.stages import Align, synthesizer
 from pipeline.turn import Timings, Turn, Voice, reply, reply_text
 from pipeline.worker import Worker
 
@@ -89,7 +88,7 @@ class Speaking:
         self._scripts: OrderedDict[str, Script] = OrderedDict()
         self._speak_worker = Worker("speak")
         self._act_worker = Worker("act")
-        self._synthesize = _synthesizer(engines, self._speak_worker)
+        self._synthesize = synthesizer(engines.tts, self._speak_worker, engines.align)
 
     @property
     def audible(self) -> bool:
@@ -276,11 +275,3 @@ class Speaking:
     async def _settle(self) -> None:
         await self._speak_worker.settle(SETTLE_S)
         await self._act_worker.settle(SETTLE_S)
-
-
-def _synthesizer(engines: Engines, worker: Worker) -> Synthesize:
-    """A voice behind a network is an async generator already; a local one is stepped by its thread."""
-    synthesize = engines.tts.synthesize
-    if not inspect.isasyncgenfunction(synthesize):
-        return lambda text: worker.iterate(synthesize, text)  # pyright: ignore
-    return aligned(synthesize, engines.align, worker) if engines.align else synthesize

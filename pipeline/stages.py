@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from engines import MotionStream
+from engines import TTS, MotionStream, RemoteTTS
 from engines.media import SAMPLES_PER_FRAME, AudioChunk, Coeffs, MotionFrame, Pcm, TimedWord
 from pipeline.phrases import Phraser
 from pipeline.script import Script
@@ -52,6 +53,18 @@ async def speak(phrases: AsyncIterator[str], synthesize: Synthesize) -> AsyncGen
             async for chunk in chunks:
                 yield Speech(phrase, chunk)
         yield Speech(phrase, None)
+
+
+def synthesizer(tts: TTS | RemoteTTS, worker: Worker, align: Align | None = None) -> Synthesize:
+    """A voice behind a network is an async generator already; a local one is stepped by its thread.
+
+    Args:
+        align: for a voice behind a network, which gives no word times.
+    """
+    synthesize = tts.synthesize
+    if not inspect.isasyncgenfunction(synthesize):
+        return lambda text: worker.iterate(synthesize, text)  # pyright: ignore
+    return aligned(synthesize, align, worker) if align else synthesize
 
 
 def aligned(synthesize: Synthesize, align: Align, worker: Worker) -> Synthesize:

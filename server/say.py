@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from fractions import Fraction
@@ -21,7 +20,7 @@ from engines.motion.compose import compose
 from engines.tts import SpeechError
 from pipeline.avatar import EASE
 from pipeline.script import Script
-from pipeline.stages import Synthesize, act, speak, think
+from pipeline.stages import act, speak, synthesizer, think
 from pipeline.worker import Worker
 from server.config import Config
 from server.engines import build_engines
@@ -122,15 +121,8 @@ def _act(text: str, tts: TTS | RemoteTTS, motion: Motion, worker: Worker) -> Asy
     async def tokens() -> AsyncIterator[str]:
         yield text
 
-    speech = speak(think(tokens()), _synthesizer(tts, worker))
+    speech = speak(think(tokens()), synthesizer(tts, worker))
     return act(speech, motion.stream(), worker, Script())
-
-
-def _synthesizer(tts: TTS | RemoteTTS, worker: Worker) -> Synthesize:
-    synthesize = tts.synthesize
-    if inspect.isasyncgenfunction(synthesize):
-        return synthesize
-    return lambda text: worker.iterate(synthesize, text)  # pyright: ignore
 
 
 class _Film:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from engines.media import SAMPLES_PER_FRAME, Image, Pcm
-from pipeline.events import TurnTiming
 from pipeline.playout import TICK_SAMPLES, Playout, Slot
+from tests.unit.stage import Counts
 
 pytestmark = pytest.mark.unit
 
@@ -24,34 +24,6 @@ class Sink:
 
     def picture(self, image: Image | None, pts: int) -> None:
         self.pictures.append((pts, image))
-
-
-@dataclass
-class Counts:
-    renders: int = 0
-    late: int = 0
-    underruns: int = 0
-    jumps: int = 0
-    silences: list[float] = field(default_factory=list)
-    turns: list[TurnTiming] = field(default_factory=list)
-
-    def render(self, seconds: float) -> None:
-        self.renders += 1
-
-    def late_frame(self) -> None:
-        self.late += 1
-
-    def underrun(self) -> None:
-        self.underruns += 1
-
-    def pts_jump(self) -> None:
-        self.jumps += 1
-
-    def turn(self, timing: TurnTiming) -> None:
-        self.turns.append(timing)
-
-    def barge_in(self, seconds: float) -> None:
-        self.silences.append(seconds)
 
 
 def slot(level: int, *, image: bool = True) -> Slot:
