@@ -29,7 +29,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     silence = tmp_path_factory.mktemp("silence") / "microphone.wav"
-    spoken(silence, 30.0, ())
+    spoken(silence, 30.0, {})
     with chromium(silence) as browser:
         yield browser
 
