@@ -79,11 +79,6 @@ class Playout:
         return self._slots
 
     @property
-    def position(self) -> int:
-        """Media time in samples: the PTS of the next tick."""
-        return self._pts
-
-    @property
     def until_next_frame(self) -> float:
         """Seconds to the deadline of the soonest slot."""
         return self._due + (TICK_S if self._ticks % 2 else 0.0) - self._clock()

@@ -35,11 +35,6 @@ class Stream(Generic[T]):
         self._changed = asyncio.Event()
 
     @property
-    def closed(self) -> bool:
-        """Nothing more will come; items may still be there."""
-        return self._closed
-
-    @property
     def held(self) -> int:
         """What waits to be read, in the unit of the bound."""
         return self._held

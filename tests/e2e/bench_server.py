@@ -18,6 +18,7 @@ from starlette.routing import Route
 from bench.serverproc import free_port
 from engines.media import SAMPLE_RATE
 from server.rtc import MediaSettings, Peer
+from tests.e2e.uvicorn_server import listening
 
 TICK = SAMPLE_RATE // 50
 
@@ -114,16 +115,10 @@ async def serving(script: Script) -> AsyncIterator[str]:
     port = free_port()
     routes = [Route("/v1/realtime/calls", accept, methods=["POST"]), Route("/healthz", lambda _: Response("fine"))]
     app = Starlette(routes=routes)
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", lifespan="off", ws="none"))
-    task = asyncio.create_task(server.serve())
-    async with asyncio.timeout(10):
-        while not server.started:  # noqa: ASYNC110 (uvicorn tells by a flag)
-            await asyncio.sleep(0.01)
     try:
-        yield f"http://127.0.0.1:{port}"
+        async with listening(uvicorn.Config(app, port=port, log_level="error", lifespan="off", ws="none")):
+            yield f"http://127.0.0.1:{port}"
     finally:
-        server.should_exit = True
-        await task
         for running in calls:
             running.cancel()
             with suppress(asyncio.CancelledError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -14,6 +13,7 @@ from server.app import create_app
 from server.config import Config
 from server.config_keys import Server
 from server.websocket import PING_S, LivelyWebSocket
+from tests.e2e.uvicorn_server import listening
 from tests.unit.stage import fakes
 
 
@@ -25,13 +25,5 @@ async def served(**server: Any) -> AsyncIterator[str]:
     settings = uvicorn.Config(
         app, port=port, ws=LivelyWebSocket, ws_ping_interval=PING_S, ws_ping_timeout=None, log_level="warning"
     )
-    running = uvicorn.Server(settings)
-    task = asyncio.create_task(running.serve())
-    async with asyncio.timeout(10):
-        while not running.started:  # noqa: ASYNC110 (uvicorn tells by a flag)
-            await asyncio.sleep(0.01)
-    try:
+    async with listening(settings):
         yield f"127.0.0.1:{port}"
-    finally:
-        running.should_exit = True
-        await task
