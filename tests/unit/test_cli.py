@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import server.cli as cli
+from server.cli_common import show
 
 pytestmark = pytest.mark.unit
 
@@ -103,7 +104,7 @@ def test_an_import_that_fails_for_another_reason_is_not_dressed_up(monkeypatch: 
 
 
 def test_figures_are_one_json_object_alone_on_stdout(capsys: pytest.CaptureFixture[str]) -> None:
-    cli.show({"fps": 71.25, "engine": "OpenVINO", "gap": None}, as_json=True)
+    show({"fps": 71.25, "engine": "OpenVINO", "gap": None}, as_json=True)
     printed = capsys.readouterr()
     assert json.loads(printed.out) == {"fps": 71.25, "engine": "OpenVINO", "gap": None}
     assert printed.out.count("\n") == 1
@@ -111,7 +112,7 @@ def test_figures_are_one_json_object_alone_on_stdout(capsys: pytest.CaptureFixtu
 
 
 def test_figures_are_a_table_for_people(capsys: pytest.CaptureFixture[str]) -> None:
-    cli.show({"fps": 71.254, "gap": None}, as_json=False)
+    show({"fps": 71.254, "gap": None}, as_json=False)
     printed = capsys.readouterr().out
     assert "71.25" in printed
     assert "–" in printed

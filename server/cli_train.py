@@ -1,0 +1,49 @@
+"""`visavis train · evaluate`: a face."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from server.cli_common import AsJson, console, fail, show
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(train)
+    app.command()(evaluate)
+
+
+def train(
+    capture: Annotated[Path, typer.Argument(help="Folder of the capture.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the avatar to write.")],
+    minutes: Annotated[float, typer.Option(min=0.01, help="Minutes to train.")] = 80,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
+    threads: Annotated[int, typer.Option(min=1, max=256, help="CPU threads.")] = 2,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
+) -> None:
+    """Fit an avatar to a capture."""
+    from training.fit import train as run
+
+    try:
+        run(capture, output, minutes=minutes, resume=resume, threads=threads, device=device, seed=seed)
+    except (ValueError, OSError) as error:
+        raise fail(str(error)) from None
+
+
+def evaluate(
+    avatar: Annotated[Path, typer.Argument(help="Folder of the avatar.")],
+    capture: Annotated[Path, typer.Argument(help="Folder of the capture, with its held-out frames.")],
+    as_json: AsJson = False,
+) -> None:
+    """Compare an avatar with the held-out frames of its capture."""
+    from training.evaluate import evaluate as run
+
+    try:
+        with console.status("Comparing pictures …"):
+            figures = run(avatar, capture)
+    except (ValueError, OSError) as error:
+        raise fail(str(error)) from None
+    show(figures, as_json)
