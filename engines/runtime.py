@@ -1,5 +1,8 @@
 """Loads one exported graph and runs it on the CPU with OpenVINO.
 
+A graph whose inputs have no fixed shape takes any: the first run with a new one costs some milliseconds more, for
+OpenVINO then builds the kernels that it keeps for the next (several graphs of fixed shapes would each hold the weights).
+
 A graph may be cut into parts that run one after the other at different precisions. That is not a nicety: where the
 processor has bf16 OpenVINO uses it unasked, ray coordinates don't survive its 8 bits (37.6 -> 34.8 dB, no warning),
 while convolutions lose nothing by it and take half the time.
@@ -49,8 +52,8 @@ class Graph:
         """
         core = ov.Core()
         self._requests: list[ov.InferRequest] = []
-        self._inputs: list[tuple[ov.InferRequest, str]] = []
-        self._last: dict[str, ov.Tensor] = {}
+        self._inputs: list[tuple[ov.InferRequest, str, bool]] = []
+        self._outputs = parts[-1].outputs
         known: dict[str, ov.Tensor] = {}
         for part in parts:
             precision = fast_precision(core) if part.precision == "bf16" else "f32"
@@ -70,27 +73,31 @@ class Graph:
                 if name in known:
                     request.set_tensor(port, known[name])  # shared, not copied
                 else:
-                    self._inputs.append((request, name))
-            self._last = {name: request.get_output_tensor(i) for i, name in enumerate(part.outputs)}
-            known |= self._last
+                    self._inputs.append((request, name, port.get_partial_shape().is_dynamic))
+            if part is not parts[-1]:
+                known |= {name: request.get_output_tensor(i) for i, name in enumerate(part.outputs)}
             self._requests.append(request)
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Runs the graph.
 
         Args:
-            inputs: arrays for the inputs that the parts use, of their types and shapes. One that is left out keeps the
-                value of the last run.
+            inputs: arrays for the inputs that the parts use, of their types and shapes (any length along an axis that
+                the graph leaves open). One that is left out keeps the value of the last run.
 
         Returns:
             The last part's outputs: views that the next run overwrites.
         """
-        for request, name in self._inputs:
+        for request, name, flexible in self._inputs:
             if name in inputs:
-                np.copyto(request.get_tensor(name).data, inputs[name])
+                tensor = request.get_tensor(name)
+                if flexible:
+                    tensor.shape = inputs[name].shape
+                np.copyto(tensor.data, inputs[name])
         for request in self._requests:
             request.infer()
-        return {name: tensor.data for name, tensor in self._last.items()}
+        last = self._requests[-1]
+        return {name: last.get_output_tensor(i).data for i, name in enumerate(self._outputs)}
 
 
 def _cut(core: ov.Core, path: Path, begins: Iterable[str], ends: Sequence[str]) -> ov.Model:
@@ -98,11 +105,11 @@ def _cut(core: ov.Core, path: Path, begins: Iterable[str], ends: Sequence[str]) 
     try:
         model = core.read_model(path)
     except RuntimeError as error:
-        raise ValueError(f"{path} is no graph that OpenVINO reads: export the avatar again") from error
+        raise ValueError(f"{path} is no graph that OpenVINO reads: export it again") from error
     places = {name: port for node in model.get_ops() for port in node.outputs() for name in port.get_names()}
     absent = [name for name in (*begins, *ends) if name not in places]
     if absent:
-        raise ValueError(f"{path} has no tensor {', '.join(absent)}: export the avatar again with this version")
+        raise ValueError(f"{path} has no tensor {', '.join(absent)}: export it again with this version")
     parameters = list(model.get_parameters())
     for name in begins:
         port = places[name]

@@ -68,3 +68,15 @@ def test_a_file_that_is_no_graph_is_said_to_be_none(tmp_path: Path) -> None:
     junk.write_bytes(b"not a graph")
     with pytest.raises(ValueError, match="no graph that OpenVINO reads"):
         Graph(junk, (Part(("out",), "f32"),))
+
+
+def test_an_open_axis_takes_any_length(tmp_path: Path) -> None:
+    a = ops.parameter([1, -1], np.float32, name="a")
+    out = ops.multiply(a, np.float32(2))
+    for node, name in ((a, "a"), (out, "out")):
+        node.output(0).get_tensor().set_names({name})
+    path = tmp_path / "open.xml"
+    ov.save_model(ov.Model([out], [a], "open"), path)  # pyright: ignore[reportGeneralTypeIssues]
+    graph = Graph(path, (Part(("out",), "f32"),))
+    for length in (3, 5, 3):
+        np.testing.assert_allclose(graph.run({"a": np.ones((1, length), np.float32)})["out"], np.full((1, length), 2.0))
