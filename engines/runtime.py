@@ -1,7 +1,7 @@
 """Loads one exported graph and runs it on the CPU with OpenVINO.
 
 A graph whose inputs have no fixed shape takes any: the first run with a new one costs some milliseconds more, for
-OpenVINO then builds the kernels that it keeps for the next (several graphs of fixed shapes would each hold the weights).
+OpenVINO then builds the kernels that it keeps for the next (graphs of fixed shapes would each hold the weights).
 
 A graph may be cut into parts that run one after the other at different precisions. That is not a nicety: where the
 processor has bf16 OpenVINO uses it unasked, ray coordinates don't survive its 8 bits (37.6 -> 34.8 dB, no warning),
