@@ -23,12 +23,16 @@ def train(
     threads: Annotated[int, typer.Option(min=1, max=256, help="CPU threads.")] = 2,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
+    consent: Annotated[
+        str | None,
+        typer.Option(help="What the person agreed to, in their words; without it the avatar stays on this machine."),
+    ] = None,
 ) -> None:
     """Fit an avatar to a capture."""
     from training.fit import train as run
 
     try:
-        run(capture, output, minutes=minutes, resume=resume, threads=threads, device=device, seed=seed)
+        run(capture, output, minutes=minutes, resume=resume, threads=threads, device=device, seed=seed, consent=consent)
     except (ValueError, OSError) as error:
         raise fail(str(error)) from None
 

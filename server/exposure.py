@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 
+from engines.avatar_meta import read_meta
 from server.config import Config, is_loopback
 
 
@@ -27,3 +28,15 @@ def check_certificate(cert: Path, key: Path) -> None:
     """
     # An empty passphrase, as without one OpenSSL would ask for it on the terminal.
     ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(cert, key, password="")
+
+
+def check_avatar(config: Config) -> None:
+    """
+    Raises:
+        ValueError: the avatar can't be read, or others would see a person who was never asked.
+    """
+    if read_meta(config.avatar.path).local_test and not is_loopback(config.server.host):
+        raise ValueError(
+            f"{config.avatar.path} is marked local-test, as its person's consent is not recorded: serve it on "
+            "127.0.0.1, or train it again with --consent"
+        )

@@ -12,7 +12,7 @@ from engines.tts import SpeechError
 from server.app import create_app
 from server.config import Config
 from server.engines import build_engines
-from server.exposure import check_certificate, warning
+from server.exposure import check_avatar, check_certificate, warning
 from server.observe import log_json
 from server.websocket import PING_S, LivelyWebSocket
 
@@ -44,6 +44,7 @@ def serve(config: Config, tell: Callable[[str], None]) -> None:
     try:
         tell("Loading voice, ears and face …")
         try:
+            check_avatar(config)
             engines = build_engines(config)
         except (OSError, ValueError, SpeechError) as error:
             raise ServingError(str(error)) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from engines.media import ARKIT_NAMES
 from engines.nerf.geometry import BLENDSHAPES, SIZE, Camera
 
 SHAPES = {  # of the arrays that hold an entry a frame
@@ -32,14 +34,15 @@ class Capture:
         coeffs: float32[n, 58]: blendshapes 0..1, yaw, pitch, roll in radians, translation in cm.
         landmarks: float32[n, 68, 2], pixels, iBUG order.
         split: ``train``, ``test`` (a clip, in order) or ``wide`` (single frames) for each frame.
+        digest: SHA-256 of ``capture.npz``, hexadecimal.
     """
 
     folder: Path
     camera: Camera
-    arkit_names: tuple[str, ...]
     coeffs: NDArray[np.float32]
     landmarks: NDArray[np.float32]
     split: NDArray[np.str_]
+    digest: str
 
     def indices(self, split: str) -> NDArray[np.intp]:
         """The frames of one split, in order."""
@@ -96,10 +99,10 @@ def load(folder: Path) -> Capture:
     return Capture(
         Path(folder),
         camera,
-        tuple(str(name) for name in data["arkit_names"]),
         coeffs.astype(np.float32),
         data["landmarks"].astype(np.float32),
         data["split"],
+        hashlib.sha256((Path(folder) / "capture.npz").read_bytes()).hexdigest(),
     )
 
 
@@ -122,6 +125,8 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     for key, shape in wanted.items():
         if data[key].shape != shape:
             raise ValueError(f"{path}: {key} is {data[key].shape}, write it as {shape}")
+    if tuple(str(name) for name in data["arkit_names"]) != ARKIT_NAMES:
+        raise ValueError(f"{path}: arkit is not in the order of ARKIT_NAMES in engines/media.py, write it so")
     for key in ("arkit", "angles", "translation", "landmarks"):
         if not np.isfinite(data[key]).all():
             raise ValueError(f"{path}: {key} is not finite everywhere, leave those frames out")

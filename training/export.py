@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from engines.nerf.engine import FORMAT, load_renderer, read_meta
+from engines.avatar_meta import FORMAT, AvatarMeta, CameraMeta, read_meta
+from engines.media import ARKIT_NAMES
+from engines.nerf.engine import load_renderer
 from engines.nerf.field import PortraitField
 from engines.nerf.geometry import BLENDSHAPES, SIZE
 
@@ -43,31 +44,34 @@ The graph and the preview are part of Visavis and under its licence, Apache-2.0.
 """
 
 
-def export(model: PortraitField, capture: Capture, output: Path) -> None:
-    """Writes the avatar to ``output``, a graph that was checked and drawn once; an older avatar there is replaced."""
+def export(model: PortraitField, capture: Capture, output: Path, consent: str | None) -> None:
+    """Writes the avatar to ``output``, a graph that was checked and drawn once; an older avatar there is replaced.
+
+    Args:
+        consent: what the person agreed to, see ``AvatarMeta.consent``.
+    """
     output.mkdir(parents=True, exist_ok=True)
     data = build(model).SerializeToString()
     (output / "face.onnx").write_bytes(data)
     camera, train = capture.camera, capture.coeffs[capture.indices("train")]
-    meta = {
-        "format": FORMAT,
-        "ai_generated": True,
-        "size": [SIZE, SIZE],
-        "fps": 25,
-        "sha256": hashlib.sha256(data).hexdigest(),
-        "arkit_names": list(capture.arkit_names),
-        "coeffs_low": [round(float(v), 5) for v in train.min(0)],
-        "coeffs_high": [round(float(v), 5) for v in train.max(0)],
-        "camera": {
-            "focal": camera.focal,
-            "cx": camera.cx,
-            "cy": camera.cy,
-            "position": list(camera.position),
-            "pivot": list(camera.pivot),
-        },
-        "credits": "LICENSE",
-        "figures": {},
-    }
+    meta = AvatarMeta(
+        format=FORMAT,
+        engine="grid-nerf",
+        ai_generated=True,
+        size=(SIZE, SIZE),
+        fps=25,
+        sha256=hashlib.sha256(data).hexdigest(),
+        source_sha256=capture.digest,
+        arkit_names=list(ARKIT_NAMES),
+        coeffs_low=[round(float(v), 5) for v in train.min(0)],
+        coeffs_high=[round(float(v), 5) for v in train.max(0)],
+        camera=CameraMeta(
+            focal=camera.focal, cx=camera.cx, cy=camera.cy, position=camera.position, pivot=camera.pivot
+        ),
+        licence="LICENSE",
+        consent=consent,
+        figures={},
+    )  # fmt: skip
     write_meta(output, meta)
     (output / "LICENSE").write_text(CREDITS, encoding="utf-8")
     rest = np.zeros(BLENDSHAPES + 6, np.float32)
@@ -76,11 +80,11 @@ def export(model: PortraitField, capture: Capture, output: Path) -> None:
 
 def record(output: Path, figures: dict[str, float]) -> None:
     """Writes what ``evaluate`` measured into the avatar's ``meta.json``, under ``figures``."""
-    meta = read_meta(output)
-    write_meta(output, meta | {"figures": {key: round(value, 4) for key, value in figures.items()}})
+    rounded = {key: round(value, 4) for key, value in figures.items()}
+    write_meta(output, read_meta(output).model_copy(update={"figures": rounded}))
 
 
-def write_meta(output: Path, meta: dict[str, Any]) -> None:
-    """Writes ``meta.json``, sorted as given, one key a line."""
-    lines = ",\n".join(f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in meta.items())
+def write_meta(output: Path, meta: AvatarMeta) -> None:
+    """Writes ``meta.json``, in the order of its fields, one key a line."""
+    lines = ",\n".join(f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in meta.model_dump().items())
     (output / "meta.json").write_text("{\n" + lines + "\n}\n", encoding="utf-8")

@@ -190,11 +190,13 @@ def train(
     threads: int = 2,
     device: str = "cpu",
     seed: int = 0,
+    consent: str | None = None,
 ) -> None:
     """Fits the field to ``capture`` for ``minutes`` and writes the avatar to ``output``.
 
     Checkpoints and previews go to ``<output>.fit`` every minute; ``resume`` goes on from there. Where the capture holds
-    frames out, the avatar's ``meta.json`` gets the scores that ``evaluate`` gives.
+    frames out, the avatar's ``meta.json`` gets the scores that ``evaluate`` gives. ``consent`` is kept there too: see
+    ``AvatarMeta.consent``.
 
     Raises:
         ValueError: the capture, the budget or the checkpoint is not usable; the message says what to do.
@@ -213,6 +215,6 @@ def train(
     with Progress(*columns) as bar:
         task = bar.add_task("field", total=fit.budget, completed=int(fit.at.seconds))
         fit.run(lambda seconds, words: bar.update(task, completed=seconds, description=words))
-    export(fit.model.cpu(), shown, Path(output))
+    export(fit.model.cpu(), shown, Path(output), consent)
     if {"test", "wide"} <= set(shown.split):
         record(Path(output), evaluate(Path(output), Path(capture)))

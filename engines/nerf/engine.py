@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.avatar_meta import read_meta
 from engines.runtime import Graph, Part
 
 from .color import to_i420
 from .geometry import COEFFS, SIZE, TOP, WINDOW_H, WINDOW_W, Camera, place
 
-FORMAT = 1  # of meta.json and of the graph's named tensors
 # The basis product is bound by memory, so bf16 halves it; rays and planes need f32; layers and convolutions don't.
 CUTS = (Part(("delta",), "bf16"), Part(("found",), "f32"))
 PICTURE = "bf16"
@@ -30,12 +28,10 @@ class NerfRenderer:
         """Loads ``avatar_dir``; see ``load_renderer``."""
         self._graph_path = avatar_dir / "face.onnx"
         self.meta = read_meta(avatar_dir)
-        camera = self.meta["camera"]
-        self.camera = Camera(
-            camera["focal"], camera["cx"], camera["cy"], tuple(camera["position"]), tuple(camera["pivot"])
-        )
-        self._low = np.asarray(self.meta["coeffs_low"], np.float32)
-        self._high = np.asarray(self.meta["coeffs_high"], np.float32)
+        camera = self.meta.camera
+        self.camera = Camera(camera.focal, camera.cx, camera.cy, camera.position, camera.pivot)
+        self._low = np.asarray(self.meta.coeffs_low, np.float32)
+        self._high = np.asarray(self.meta.coeffs_high, np.float32)
         self._threads = threads
         still = Graph(self._graph_path, (Part(("plate", "plate_luma_band", "plate_chroma_band"), "f32"),)).run({})
         self._plate = still["plate"].copy()
@@ -49,7 +45,7 @@ class NerfRenderer:
         """The picture for WebRTC.
 
         Args:
-            coeffs: [58]: 52 blendshapes 0..1 in the order of ``meta["arkit_names"]``, yaw, pitch, roll in radians,
+            coeffs: [58]: 52 blendshapes 0..1 in the order of ``meta.arkit_names``, yaw, pitch, roll in radians,
                 tx, ty, tz in cm. Values are clamped to what the avatar was trained on; one that is not a number is 0.
 
         Returns:
@@ -85,28 +81,6 @@ class NerfRenderer:
         at = place(values, self.camera)
         pair = np.array([at.left // 2], np.int64)
         return {"drive": at.drive, "rot": at.rot, "origin": at.origin, "left": pair}, at.left
-
-
-def read_meta(avatar_dir: Path) -> dict[str, Any]:
-    """An avatar's ``meta.json``, after checking that it and ``face.onnx`` belong together.
-
-    Raises:
-        ValueError: a file is missing, of another format, or not the one that was exported.
-    """
-    path, graph = avatar_dir / "meta.json", avatar_dir / "face.onnx"
-    for needed in (path, graph):
-        if not needed.is_file():
-            raise ValueError(f"{needed} is missing: give the folder of an avatar, or make one with `visavis train`")
-    try:
-        meta: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        version, digest = meta["format"], meta["sha256"]
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is no avatar's meta.json ({error}): export the avatar again") from error
-    if version != FORMAT:
-        raise ValueError(f"{path} has format {version}, this version reads {FORMAT}: export the avatar again")
-    if hashlib.sha256(graph.read_bytes()).hexdigest() != digest:
-        raise ValueError(f"{graph} is not the graph that {path} describes: copy the avatar again")
-    return meta
 
 
 def load_renderer(avatar_dir: Path, threads: int = 1) -> NerfRenderer:

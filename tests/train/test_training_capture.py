@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from engines.media import ARKIT_NAMES
 from training.capture import box, load
 
 pytestmark = pytest.mark.train
@@ -22,7 +23,7 @@ def write(folder: Path, changed: Arrays | None = None) -> Path:
     frames = 2
     arrays: Arrays = {
         "arkit": np.zeros((frames, 52), np.float32),
-        "arkit_names": np.array([f"shape{k}" for k in range(52)]),
+        "arkit_names": np.array(ARKIT_NAMES),
         "split": np.array(["train"] * frames),
         "angles": np.full((frames, 3), 90, np.float32),
         "translation": np.ones((frames, 3), np.float32),
@@ -52,6 +53,7 @@ def test_angles_become_radians_after_the_blendshapes(tmp_path: Path) -> None:
         ({"angles": None}, "lacks angles: write the capture again"),
         ({"arkit": np.zeros((2, 51), np.float32)}, r"arkit is \(2, 51\), write it as \(2, 52\)"),
         ({"arkit": np.full((2, 52), np.nan, np.float32)}, "arkit is not finite everywhere, leave those frames out"),
+        ({"arkit_names": np.array(ARKIT_NAMES[::-1])}, "not in the order of ARKIT_NAMES"),
         ({"arkit": np.zeros((0, 52), np.float32)}, "no frames: capture some first"),
     ],
 )

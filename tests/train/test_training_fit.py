@@ -15,6 +15,7 @@ torch.set_num_threads(1)  # on busy cores threads only wait for each other
 
 from PIL import Image  # noqa: E402
 
+from engines.avatar_meta import read_meta  # noqa: E402
 from engines.nerf.engine import load_renderer  # noqa: E402
 from training import fit  # noqa: E402
 from training.capture import load  # noqa: E402
@@ -109,7 +110,8 @@ def test_two_frames_become_an_avatar(tmp_path: Path) -> None:
     assert told == ["field step 1", "picture step 1", "picture step 2"]
     assert made.at == Progressed("picture", 2, 60.0)
     assert (tmp_path / "someone.fit" / "preview.png").is_file()
-    export(made.model, capture, tmp_path / "someone")
+    export(made.model, capture, tmp_path / "someone", None)
+    assert read_meta(tmp_path / "someone").local_test
     assert load_renderer(tmp_path / "someone").render(capture.coeffs[0]).shape == (768, 512)
 
 

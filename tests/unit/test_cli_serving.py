@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 import socket
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from server import serving
 from server.config import load_config
-from server.exposure import check_certificate, warning
+from server.exposure import check_avatar, check_certificate, warning
 
 pytestmark = pytest.mark.unit
 
@@ -47,6 +49,20 @@ def test_an_engine_that_is_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(serving.ServingError, match="train one"):
         serving.serve(load_config(None, {"server.port": 0}, {}), told.append)
     assert not any(" is at " in line for line in told)
+
+
+@pytest.mark.parametrize(("host", "shown"), [("127.0.0.1", True), ("0.0.0.0", False)])
+def test_a_person_who_was_not_asked_is_shown_on_loopback_alone(tmp_path: Path, host: str, shown: bool) -> None:
+    source = Path(__file__).parents[2] / "avatars" / "default"
+    shutil.copy(source / "face.onnx", tmp_path)
+    meta = json.loads((source / "meta.json").read_text()) | {"consent": None}
+    (tmp_path / "meta.json").write_text(json.dumps(meta))
+    config = load_config(None, {"server.host": host, "server.insecure": True, "avatar.path": tmp_path}, {})
+    if shown:
+        check_avatar(config)
+    else:
+        with pytest.raises(ValueError, match=r"local-test.*--consent"):
+            check_avatar(config)
 
 
 def test_headers_of_proxies_are_not_believed() -> None:

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from bench.render import measure
+from engines.avatar_meta import read_meta
 from engines.media import ARKIT_NAMES
 from engines.nerf.color import to_i420
-from engines.nerf.engine import NerfRenderer, load_renderer, read_meta
+from engines.nerf.engine import NerfRenderer, load_renderer
 from engines.nerf.geometry import COEFFS, RIM, TOP, WINDOW_H, WINDOW_STEP, place
 
 pytestmark = pytest.mark.unit
@@ -89,8 +90,8 @@ def test_unseen_values_are_clamped_to_what_was_trained(renderer: NerfRenderer) -
     wild = np.full(COEFFS, 1e9, np.float32)
     wild[:52] = -5
     wild[52] = np.nan
-    edge = np.array(renderer.meta["coeffs_high"], np.float32)
-    edge[:52] = renderer.meta["coeffs_low"][:52]
+    edge = np.array(renderer.meta.coeffs_high, np.float32)
+    edge[:52] = renderer.meta.coeffs_low[:52]
     edge[52] = 0
     np.testing.assert_array_equal(renderer.render(wild), renderer.render(edge))
 
@@ -102,9 +103,11 @@ def test_a_vector_of_another_length_is_refused(renderer: NerfRenderer) -> None:
 
 def test_she_speaks_the_projects_arkit_and_says_that_she_is_generated() -> None:
     meta = read_meta(AVATAR)
-    assert tuple(meta["arkit_names"]) == tuple(ARKIT_NAMES)
-    assert meta["ai_generated"] is True
-    assert (meta["size"], meta["fps"]) == ([512, 512], 25)
+    assert tuple(meta.arkit_names) == tuple(ARKIT_NAMES)
+    assert meta.ai_generated is True
+    assert (meta.size, meta.fps) == ((512, 512), 25)
+    assert "synthetic" in (meta.consent or "")
+    assert not meta.local_test
 
 
 def test_an_avatar_is_small_and_holds_no_code() -> None:
@@ -129,7 +132,7 @@ def test_a_graph_that_is_not_the_exported_one_is_refused(tmp_path: Path) -> None
 def test_another_format_is_refused(tmp_path: Path) -> None:
     meta = json.loads((copied(tmp_path) / "meta.json").read_text())
     (tmp_path / "meta.json").write_text(json.dumps(meta | {"format": 99}))
-    with pytest.raises(ValueError, match="format 99"):
+    with pytest.raises(ValueError, match="format 2"):
         load_renderer(tmp_path)
 
 
