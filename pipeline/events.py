@@ -195,6 +195,12 @@ class TurnTiming:
     """First picture of the speech released."""
     interrupt_to_silence_ms: float | None
     """Interruption asked for to last voiced sample released."""
+    ducked_ms: float | None = None
+    """Her voice stepped back for somebody who may be starting to speak; the last time it did."""
+    interrupted_ms: float | None = None
+    """Interruption asked for, or decided."""
+    start_s: float = 0.0
+    """`start` on the server's monotonic clock, which `visavis.clock` reads."""
 
 
 @dataclass(frozen=True, slots=True)

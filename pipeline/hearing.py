@@ -68,7 +68,8 @@ class Hearing:
         self.understood.set()
         self._host = host
         self._clock = clock
-        self._received = 0
+        self.received = 0
+        """Samples of the microphone so far."""
         self._item_id = _new_id()
         self._partial = ""
         self._waiting: deque[Utterance] = deque()
@@ -87,7 +88,7 @@ class Hearing:
             self._host.show_mood()
 
     def feed(self, pcm: Pcm) -> None:
-        self._received += len(pcm)
+        self.received += len(pcm)
         self._listener.playing = self._host.audible
         self._listener.feed(pcm)
 
@@ -159,12 +160,12 @@ class Hearing:
         """Tell that speech is over, where its start was told: at `at`, or here where the client itself ends it."""
         if self.user_speaks:
             self.user_speaks = False
-            self._host.tell(ev.SpeechStopped(self._item_id, (self._received if at is None else at) * 1000 // MIC_RATE))
+            self._host.tell(ev.SpeechStopped(self._item_id, (self.received if at is None else at) * 1000 // MIC_RATE))
 
     def _speech_stopped(self, at: int) -> None:
         self._stop_listening(at)
         now = self._clock()
-        timings = Timings(now - (self._received - at) / MIC_RATE, spoken=True, decided=now)
+        timings = Timings(now - (self.received - at) / MIC_RATE, spoken=True, decided=now)
         detection = self._host.options.turn_detection
         self._commit_item(timings, answer=detection is not None and detection.create_response)
 

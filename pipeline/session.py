@@ -86,6 +86,11 @@ class Session:
         turn = self._speaking.turn
         return turn.id if turn else None
 
+    @property
+    def heard_samples(self) -> int:
+        """Samples of the microphone so far, at `MIC_RATE`, lost ones included."""
+        return self._hearing.received
+
     async def run(self) -> None:
         """Until cancelled: the connection is gone."""
         try:
@@ -195,6 +200,8 @@ class Session:
 
     def duck(self, ducked: bool) -> None:
         """Speak softly while somebody may be starting to speak."""
+        if ducked and self._speaking.turn is not None:
+            self._speaking.turn.timings.ducked = self._clock()
         self._outlet.duck(ducked)
 
     def barge_in(self) -> Timings | None:

@@ -52,6 +52,7 @@ class Timings:
     first_audio: float | None = None
     first_audio_out: float | None = None
     first_frame_out: float | None = None
+    ducked: float | None = None
     interrupted: float | None = None
     silent: float | None = None
 
@@ -65,7 +66,7 @@ class Timings:
         return TurnTiming(
             response_id, self.spoken, final, since(self.decided), since(self.transcript), since(self.first_token),
             since(self.first_phrase), since(self.first_audio), since(self.first_audio_out),
-            since(self.first_frame_out), quiet,
+            since(self.first_frame_out), quiet, since(self.ducked), since(self.interrupted), self.start,
         )  # fmt: skip
 
 

@@ -10,6 +10,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from aiortc.clock import current_ntp_time
+
+from engines.media import MIC_RATE
 from pipeline.conversation import ItemError
 from pipeline.events import InputTranscriptFailed, StateChanged
 from pipeline.refused import Refused
@@ -77,6 +80,7 @@ class Codec:
             "conversation.item.delete": self._delete_item,
             "response.create": self._respond,
             "response.cancel": self._cancel,
+            "visavis.clock": self._tell_clock,
         }
 
     async def receive(self, message: str | bytes) -> bool:
@@ -174,3 +178,11 @@ class Codec:
     async def _cancel(self, event: Json) -> None:
         wanted = event.get("response_id")
         self._session.cancel(wanted if isinstance(wanted, str) else None)
+
+    async def _tell_clock(self, event: Json) -> None:
+        self._encoder.clock(
+            question_id=read_event_id(event),
+            now_s=asyncio.get_running_loop().time(),
+            ntp_s=current_ntp_time() / 2**32,
+            heard_ms=self._session.heard_samples * 1000 / MIC_RATE,
+        )

@@ -97,6 +97,9 @@ class Encoder:
             self._write("visavis.ended", reason=limit)
         return asked
 
+    def clock(self, **fields: object) -> None:
+        self._write("visavis.clock", **fields)
+
     def emit(self, event: SessionEvent) -> None:
         match event:
             case SpeechStarted() | SpeechStopped() | AudioCommitted() | AudioCleared():
