@@ -10,7 +10,8 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from engines.media import AudioChunk, Coeffs, Image, Pcm
+from engines.media import AudioChunk, Coeffs, Image, Pcm, Prosody
+from engines.tags import Tag
 
 Mood = Literal["idle", "listening", "thinking", "speaking"]
 """What she is doing, as the client sees it."""
@@ -66,13 +67,31 @@ class LLM(Protocol):
 class TTS(Protocol):
     """A local voice: chunks of 20..250 ms, the first as soon as it can be made."""
 
-    def synthesize(self, text: str) -> Iterator[AudioChunk]: ...
+    def synthesize(self, text: str, tags: Sequence[Tag] = ()) -> Iterator[AudioChunk]:
+        """Say one phrase.
+
+        Args:
+            tags: by their place in `text`. A voice acts on the styles that it knows (`VOICE_STYLES`; `neutral` ends
+                one) and ignores every other name.
+        """
+        ...
 
 
 class RemoteTTS(Protocol):
     """A voice behind a network."""
 
-    def synthesize(self, text: str) -> AsyncGenerator[AudioChunk, None]: ...
+    def synthesize(self, text: str, tags: Sequence[Tag] = ()) -> AsyncGenerator[AudioChunk, None]:
+        """As `TTS.synthesize`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Gesture:
+    """What speech does to the face in one frame."""
+
+    coeffs: Coeffs
+    """float32[58]: mouth, jaw and cheeks; everything else 0."""
+    prosody: Prosody
 
 
 class MotionStream(Protocol):
@@ -83,9 +102,9 @@ class MotionStream(Protocol):
     `push` begins a new phrase, whose word and phone times count from zero again.
     """
 
-    def push(self, chunk: AudioChunk) -> list[Coeffs]: ...
+    def push(self, chunk: AudioChunk) -> list[Gesture]: ...
 
-    def flush(self) -> list[Coeffs]: ...
+    def flush(self) -> list[Gesture]: ...
 
 
 class Motion(Protocol):
@@ -100,7 +119,22 @@ class IdleMotion(Protocol):
     While speaking it leaves the mouth alone: speech is added on top.
     """
 
-    def next(self, mood: Mood) -> Coeffs: ...
+    def next(self, mood: Mood, prosody: Prosody | None = None) -> Coeffs:
+        """
+        Args:
+            prosody: of the speech in this frame, None where she says nothing.
+        """
+        ...
+
+    def feel(self, emotion: str, intensity: float) -> None:
+        """Ease to one of `EMOTIONS`, with intensity 0..1."""
+
+    def behave(self, manner: str) -> None:
+        """Ease to one of `MANNERS`, or to `neutral`, which is her own."""
+
+    def pose(self, given: Coeffs | None) -> None:
+        """Hold the head as in `given` (float32[58], of which yaw, pitch, roll and the shifts count) until the next
+        call; None gives the head back to her. Eased in and out."""
 
 
 class Idle(Protocol):

@@ -7,8 +7,20 @@ from collections.abc import AsyncGenerator, Sequence
 
 import numpy as np
 
-from engines import ASRStream, IdleMotion, Message, Mood, MotionStream, Partial, Renderer, Transcript, VADStream
-from engines.media import COEFFS, SAMPLE_RATE, SAMPLES_PER_FRAME, AudioChunk, Coeffs, Image, Pcm, TimedWord
+from engines import (
+    ASRStream,
+    Gesture,
+    IdleMotion,
+    Message,
+    Mood,
+    MotionStream,
+    Partial,
+    Renderer,
+    Transcript,
+    VADStream,
+)
+from engines.media import COEFFS, SAMPLE_RATE, SAMPLES_PER_FRAME, AudioChunk, Coeffs, Image, Pcm, Prosody, TimedWord
+from engines.tags import Tag
 
 JAW = 17
 """Index of `jawOpen` in `ARKIT_NAMES`."""
@@ -50,8 +62,10 @@ class FakeTTS:
 
     def __init__(self, *, chunk_s: float = 0.0) -> None:
         self.chunk_s = chunk_s
+        self.asked: list[tuple[str, tuple[Tag, ...]]] = []
 
-    async def synthesize(self, text: str) -> AsyncGenerator[AudioChunk, None]:
+    async def synthesize(self, text: str, tags: Sequence[Tag] = ()) -> AsyncGenerator[AudioChunk, None]:
+        self.asked.append((text, tuple(tags)))
         tone = (8000 * np.sin(2 * np.pi * 200 * np.arange(self.WORD_SAMPLES) / SAMPLE_RATE)).astype(np.int16)
         place = 0
         for k, word in enumerate(text.split()):
@@ -66,21 +80,21 @@ class FakeMotionStream:
         self._samples = 0
         self._given = 0
 
-    def push(self, chunk: AudioChunk) -> list[Coeffs]:
+    def push(self, chunk: AudioChunk) -> list[Gesture]:
         self._samples += len(chunk.pcm)
         return self._frames(self._samples // SAMPLES_PER_FRAME)
 
-    def flush(self) -> list[Coeffs]:
+    def flush(self) -> list[Gesture]:
         frames = self._frames(-(-self._samples // SAMPLES_PER_FRAME))
         self._samples = self._given = 0
         return frames
 
-    def _frames(self, until: int) -> list[Coeffs]:
-        frames: list[Coeffs] = []
+    def _frames(self, until: int) -> list[Gesture]:
+        frames: list[Gesture] = []
         for k in range(self._given, until):
             coeffs = np.zeros(COEFFS, np.float32)
             coeffs[JAW] = 0.2 + 0.1 * (k % 3)
-            frames.append(coeffs)
+            frames.append(Gesture(coeffs, Prosody(0.5, 0.0, 0.0, boundary=False)))
         self._given = max(self._given, until)
         return frames
 
@@ -93,15 +107,31 @@ class FakeMotion:
 
 
 class FakeIdleMotion:
-    def next(self, mood: Mood) -> Coeffs:
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, object]] = []
+        """What was asked of it but to go on: the name of the call, and its arguments."""
+
+    def next(self, mood: Mood, prosody: Prosody | None = None) -> Coeffs:
         return np.zeros(COEFFS, np.float32)
+
+    def feel(self, emotion: str, intensity: float) -> None:
+        self.asked.append(("feel", (emotion, intensity)))
+
+    def behave(self, manner: str) -> None:
+        self.asked.append(("behave", manner))
+
+    def pose(self, given: Coeffs | None) -> None:
+        self.asked.append(("pose", given))
 
 
 class FakeIdle:
     """Sits still."""
 
+    def __init__(self) -> None:
+        self.body = FakeIdleMotion()
+
     def start(self, seed: int) -> IdleMotion:
-        return FakeIdleMotion()
+        return self.body
 
 
 class FakeRenderer:

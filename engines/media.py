@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.tags import Tag
+
 SAMPLE_RATE = 24_000
 """Samples a second of everything she says: the Realtime protocol's PCM rate, and a multiple of 25 frames/s."""
 
@@ -77,6 +79,20 @@ class AudioChunk:
 
 
 @dataclass(frozen=True, slots=True)
+class Prosody:
+    """How one frame (40 ms) of speech is said: what head, brows and lids follow."""
+
+    loudness: float
+    """0..1, against this speaker's own running level."""
+    pitch: float
+    """-2..2, running z-score of log F0; 0 where unvoiced."""
+    accent: float
+    """0..1: the nucleus of a stressed word (the phone's stress where it is known, else a peak of energy and pitch)."""
+    boundary: bool
+    """The phrase ends with this frame, or a pause of at least 150 ms begins."""
+
+
+@dataclass(frozen=True, slots=True)
 class MotionFrame:
     """40 ms of speech: its samples, and what the face does meanwhile."""
 
@@ -84,6 +100,10 @@ class MotionFrame:
     """float32[58], the speech's part of the motion; None where nobody watches."""
     pcm: Pcm
     """int16[960]."""
+    prosody: Prosody | None = None
+    """None where nobody watches."""
+    tags: tuple[Tag, ...] = ()
+    """Those that begin with this frame."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,7 +167,7 @@ class Avatar:
         if self._idle is None or frame.coeffs is None:
             return None
         self._speech = frame.coeffs
-        return compose(self._idle.next("speaking"), frame.coeffs)
+        return compose(self._idle.next("speaking", frame.prosody), frame.coeffs)
 
     def _idle_slot(self) -> Slot:
         if self._idle is None:

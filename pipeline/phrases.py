@@ -9,6 +9,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from dataclasses import dataclass
+
+from engines.tags import Tag
 
 FIRST_CLAUSE_CHARS = 12
 """A first clause this long carries its own intonation, and lasts long enough for the next phrase to be made."""
@@ -35,6 +38,15 @@ _ABBREVIATION = re.compile(
 _JOINERS = frozenset("\u200d\ufe0e\ufe0f\u20e3")
 
 
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """What is spoken in one go."""
+
+    text: str
+    tags: tuple[Tag, ...] = ()
+    """Those in force at its start, then those inside it, by their place."""
+
+
 class Phraser:
     """Cuts one reply. Feed it tokens in order, then `flush` once."""
 
@@ -42,7 +54,7 @@ class Phraser:
         self._text = ""
         self._first = True
 
-    def feed(self, token: str) -> Iterable[str]:
+    def feed(self, token: str) -> Iterable[Phrase]:
         """The phrases that this token completes."""
         for char in token:
             cut = self._cut_before(char)
@@ -50,15 +62,15 @@ class Phraser:
             if cut:
                 yield self._take(cut)
 
-    def flush(self) -> str | None:
+    def flush(self) -> Phrase | None:
         """What is left, if anything is."""
         rest, self._text = self._text, ""
-        return rest or None
+        return Phrase(rest) if rest else None
 
-    def _take(self, cut: int) -> str:
+    def _take(self, cut: int) -> Phrase:
         phrase, self._text = self._text[:cut], self._text[cut:]
         self._first = False
-        return phrase
+        return Phrase(phrase)
 
     def _cut_before(self, char: str) -> int:
         """Where to cut now that `char` follows the text; 0 for not yet."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from engines import TTS, MotionStream, RemoteTTS
-from engines.media import SAMPLES_PER_FRAME, AudioChunk, Coeffs, MotionFrame, Pcm, TimedWord
-from pipeline.phrases import Phraser
+from engines import TTS, Gesture, MotionStream, RemoteTTS
+from engines.media import SAMPLES_PER_FRAME, AudioChunk, MotionFrame, Pcm, TimedWord
+from engines.tags import Tag
+from pipeline.phrases import Phrase, Phraser
 from pipeline.script import Script
 from pipeline.worker import Worker
 
@@ -19,7 +20,7 @@ LEAD_IN = 2 * SAMPLES_PER_FRAME
 """Silence before a turn's first sound, 80 ms, in which the lips begin to move: speakers' do so 100 to 200 ms before
 their voice (Chandrasekaran et al., The natural statistics of audiovisual speech, PLoS Comput Biol 5(7), 2009)."""
 
-Synthesize = Callable[[str], AsyncGenerator[AudioChunk, None]]
+Synthesize = Callable[[str, Sequence[Tag]], AsyncGenerator[AudioChunk, None]]
 """A voice as the pipeline sees it, wherever it runs."""
 
 
@@ -31,11 +32,11 @@ Align = Callable[[str, Pcm], tuple[TimedWord, ...]]
 class Speech:
     """A piece of a phrase's audio, or, where `chunk` is None, its end."""
 
-    phrase: str
+    phrase: Phrase
     chunk: AudioChunk | None
 
 
-async def think(tokens: AsyncIterator[str]) -> AsyncGenerator[str, None]:
+async def think(tokens: AsyncIterator[str]) -> AsyncGenerator[Phrase, None]:
     """Tokens of a reply -> speakable phrases, the first as early as a clause allows."""
     phraser = Phraser()
     async for token in tokens:
@@ -46,10 +47,10 @@ async def think(tokens: AsyncIterator[str]) -> AsyncGenerator[str, None]:
         yield rest
 
 
-async def speak(phrases: AsyncIterator[str], synthesize: Synthesize) -> AsyncGenerator[Speech, None]:
+async def speak(phrases: AsyncIterator[Phrase], synthesize: Synthesize) -> AsyncGenerator[Speech, None]:
     """Phrases -> audio with the words' and phones' times, phrase by phrase."""
     async for phrase in phrases:
-        async with aclosing(synthesize(phrase)) as chunks:
+        async with aclosing(synthesize(phrase.text, phrase.tags)) as chunks:
             async for chunk in chunks:
                 yield Speech(phrase, chunk)
         yield Speech(phrase, None)
@@ -63,16 +64,16 @@ def synthesizer(tts: TTS | RemoteTTS, worker: Worker, align: Align | None = None
     """
     synthesize = tts.synthesize
     if not inspect.isasyncgenfunction(synthesize):
-        return lambda text: worker.iterate(synthesize, text)  # pyright: ignore
+        return lambda text, tags: worker.iterate(synthesize, text, tags)  # pyright: ignore
     return aligned(synthesize, align, worker) if align else synthesize
 
 
 def aligned(synthesize: Synthesize, align: Align, worker: Worker) -> Synthesize:
     """A voice that gives no word times, with those that alignment finds once a phrase is whole."""
 
-    async def timed(text: str) -> AsyncGenerator[AudioChunk, None]:
+    async def timed(text: str, tags: Sequence[Tag]) -> AsyncGenerator[AudioChunk, None]:
         heard: list[Pcm] = []
-        async with aclosing(synthesize(text)) as chunks:
+        async with aclosing(synthesize(text, tags)) as chunks:
             async for chunk in chunks:
                 heard.append(chunk.pcm)
                 yield chunk
@@ -102,18 +103,18 @@ async def act(
     A phrase begins on a frame; its last frame is filled up with silence. Without `motion` nobody watches.
     """
     pcm = np.zeros(0, np.int16)
-    coeffs: list[Coeffs] = []
+    gestures: list[Gesture] = []
     phrase = None
     lead = script.lead = LEAD_IN if motion is not None else 0
     async for piece in speech:
-        phrase = phrase or script.begin(piece.phrase)
+        phrase = phrase or script.begin(piece.phrase.text)
         if piece.chunk is not None:
             chunk = _later(piece.chunk, lead, first=not phrase.samples)
             pcm = np.concatenate([pcm, chunk.pcm])
             phrase.samples += len(chunk.pcm)
             phrase.words.extend(chunk.words)
             if motion is not None:
-                coeffs += await worker.call(motion.push, chunk)
+                gestures += await worker.call(motion.push, chunk)
         else:
             padding = -len(pcm) % SAMPLES_PER_FRAME
             pcm = np.concatenate([pcm, np.zeros(padding, np.int16)])
@@ -121,8 +122,9 @@ async def act(
             phrase.whole = True
             lead = 0
             if motion is not None:
-                coeffs += await worker.call(motion.flush)
+                gestures += await worker.call(motion.flush)
             phrase = None
-        while len(pcm) >= SAMPLES_PER_FRAME and (coeffs or motion is None):
+        while len(pcm) >= SAMPLES_PER_FRAME and (gestures or motion is None):
             frame, pcm = pcm[:SAMPLES_PER_FRAME], pcm[SAMPLES_PER_FRAME:]
-            yield MotionFrame(coeffs.pop(0) if motion is not None else None, frame)
+            gesture = gestures.pop(0) if motion is not None else None
+            yield MotionFrame(gesture.coeffs, frame, gesture.prosody) if gesture else MotionFrame(None, frame)

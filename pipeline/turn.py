@@ -14,6 +14,7 @@ from engines.media import SAMPLE_RATE, SAMPLES_PER_FRAME, MotionFrame
 from pipeline.conversation import Item
 from pipeline.events import ResponseStatus, TurnTiming, Usage
 from pipeline.options import Modality, ResponseRequest
+from pipeline.phrases import Phrase
 from pipeline.script import Script
 from pipeline.stages import Speech, Synthesize, act, speak, think
 from pipeline.stream import Stream
@@ -119,7 +120,7 @@ class Voice:
 
 async def reply(turn: Turn, tokens: AsyncGenerator[str, None], voice: Voice, clock: Callable[[], float]) -> None:
     """Run a turn's stages side by side until its last frame of motion is made; always closes its motion stream."""
-    phrases: Stream[str] = Stream(PHRASES_BOUND, len)
+    phrases: Stream[Phrase] = Stream(PHRASES_BOUND, lambda phrase: len(phrase.text))
     speech: Stream[Speech] = Stream(SPEECH_BOUND_MS, _duration_ms)
     stamped = _stamp(turn, clock)
     try:
@@ -202,7 +203,7 @@ async def _pump_all(items: AsyncGenerator[T, None], out: Stream[T], seen: Callab
 def _stamp(turn: Turn, clock: Callable[[], float]) -> Callable[[object], None]:
     def seen(item: object) -> None:
         timings = turn.timings
-        if isinstance(item, str):
+        if isinstance(item, Phrase):
             timings.first_phrase = timings.first_phrase or clock()
         elif isinstance(item, Speech) and item.chunk is not None:
             timings.first_audio = timings.first_audio or clock()

@@ -106,7 +106,7 @@ async def _play(text: str, film: _Film, tts: TTS | RemoteTTS, motion: Motion, id
             async for frame in frames:
                 assert frame.coeffs is not None
                 speech = frame.coeffs
-                film.add(renderer.render(compose(body.next("speaking"), speech)), frame.pcm)
+                film.add(renderer.render(compose(body.next("speaking", frame.prosody), speech)), frame.pcm)
                 spoken += 1
         if not spoken:
             raise SayError("there is nothing to say in this text: give words")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engines import Mood
-from engines.media import ARKIT_NAMES, BLENDSHAPES, COEFFS, FPS, Coeffs
+from engines.media import ARKIT_NAMES, BLENDSHAPES, COEFFS, FPS, Coeffs, Prosody
 from engines.motion.blink import Blinks
 from engines.motion.compose import limited
 from engines.motion.gaze import Gaze, eye_channels
@@ -95,7 +95,16 @@ class IdleLife:
         self._flash = _Gesture()
         self._postures = np.stack([_vector(_POSTURES[mood]) for mood in MOODS])
 
-    def next(self, mood: Mood) -> Coeffs:
+    def feel(self, emotion: str, intensity: float) -> None:
+        """Nothing: its face is the mood's."""
+
+    def behave(self, manner: str) -> None:
+        """Nothing: it has one manner."""
+
+    def pose(self, given: Coeffs | None) -> None:
+        """Nothing: its head is its own."""
+
+    def next(self, mood: Mood, prosody: Prosody | None = None) -> Coeffs:
         """The next frame in `mood`."""
         weights = np.array([self._moods[name].towards(float(name == mood)) for name in MOODS])
         coeffs = (weights @ self._postures).astype(np.float32)

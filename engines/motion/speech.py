@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from engines.media import SAMPLES_PER_FRAME, AudioChunk, Coeffs
+from engines import Gesture
+from engines.media import SAMPLES_PER_FRAME, AudioChunk, Prosody
 from engines.motion.acoustics import Level, Sound
 from engines.motion.track import PhoneTrack
 from engines.motion.visemes import LIPS, Shape, expand
@@ -44,14 +45,14 @@ class SpeechMotionStream:
         self._last: Shape = np.zeros(len(LIPS), np.float32)
         self._begin()
 
-    def push(self, chunk: AudioChunk) -> list[Coeffs]:
+    def push(self, chunk: AudioChunk) -> list[Gesture]:
         """Take a piece of the phrase; returns the frames that are now certain."""
         self._sound.add(chunk.pcm)
         self._track.add(chunk.phones)
         certain = self._sound.samples // SAMPLES_PER_FRAME - LOOKAHEAD
         return [self._next() for _ in range(certain - self._frame)]
 
-    def flush(self) -> list[Coeffs]:
+    def flush(self) -> list[Gesture]:
         """End the phrase: the rest of its frames; ready for the next phrase."""
         self._track.end(self._sound.samples)
         count = -(-self._sound.samples // SAMPLES_PER_FRAME)
@@ -65,7 +66,7 @@ class SpeechMotionStream:
         self._frame = 0
         self._from = self._last
 
-    def _next(self) -> Coeffs:
+    def _next(self) -> Gesture:
         frame = self._frame
         self._frame += 1
         moment = (frame + 0.5) * SAMPLES_PER_FRAME
@@ -78,9 +79,10 @@ class SpeechMotionStream:
         else:
             shape = self._eased(self._sound.mouth(frame), onset)
         shape[_JAW] = min(shape[_JAW], _MAX_JAW)
+        loudness = float(np.clip(self._sound.level(frame), 0.0, 1.0))
         self._sound.forget(frame)
         self._last = shape
-        return expand(np.clip(shape, 0.0, 1.0))
+        return Gesture(expand(np.clip(shape, 0.0, 1.0)), Prosody(loudness, 0.0, 0.0, boundary=False))
 
     def _eased(self, shape: Shape, onset: float) -> Shape:
         """Out of where the last phrase ended; out of rest for the first one."""

@@ -5,7 +5,7 @@ Synthesis runs a thousand times faster than real time, so a piece of text is mad
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import av
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.media import SAMPLE_RATE, AudioChunk, Pcm, TimedPhone, TimedWord
+from engines.tags import Tag
 from engines.tts import SpeechError
 from engines.tts.espeak_library import Raw, library
 from engines.tts.loudness import level, loudness
@@ -52,7 +53,7 @@ class EspeakTTS:
         raw = self._library.speak(_CALIBRATION, voice, rate, pitch)
         self._gain = level(loudness(np.divide(raw.pcm, 32768, dtype=np.float32), self._library.rate))
 
-    def synthesize(self, text: str) -> Iterator[AudioChunk]:
+    def synthesize(self, text: str, tags: Sequence[Tag] = ()) -> Iterator[AudioChunk]:
         """Speak `text`: a chunk of 100 ms, then chunks of 200 ms; words and phones come ahead of their samples.
 
         Text without anything to say (blanks, emoji, markup alone) yields nothing.

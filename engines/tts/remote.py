@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engines.media import SAMPLE_RATE, AudioChunk
+from engines.tags import Tag
 from engines.tts import SpeechError
 from engines.tts.text import speakable
 
@@ -58,7 +59,7 @@ class RemoteSpeech:
             max_retries=0,
         )
 
-    async def synthesize(self, text: str) -> AsyncGenerator[AudioChunk, None]:
+    async def synthesize(self, text: str, tags: Sequence[Tag] = ()) -> AsyncGenerator[AudioChunk, None]:
         """Speak `text` in chunks of 100 ms, as they arrive; nothing where there is nothing to say.
 
         Raises:

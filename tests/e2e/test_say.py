@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import pytest
 from engines.fake import FakeMotion, FakeTTS
 from engines.media import COEFFS, FPS, SAMPLE_RATE, AudioChunk, Coeffs, Image
 from engines.motion.idle import IdleBody
+from engines.tags import Tag
 from pipeline.stages import LEAD_IN
 from server.realtime_session import AI_GENERATED
 from server.say import BEFORE_S, SayError, record
@@ -34,7 +35,7 @@ class Lamp:
 
 
 class Mute:
-    def synthesize(self, text: str) -> Iterator[AudioChunk]:
+    def synthesize(self, text: str, tags: Sequence[Tag] = ()) -> Iterator[AudioChunk]:
         yield from ()
 
 

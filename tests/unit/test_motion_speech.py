@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engines import Gesture
 from engines.media import ARKIT_NAMES, COEFFS, SAMPLE_RATE, SAMPLES_PER_FRAME, AudioChunk, Coeffs, TimedPhone
 from engines.motion.speech import LOOKAHEAD, SpeechMotion, SpeechMotionStream
 from engines.motion.visemes import VISEMES
@@ -51,14 +52,14 @@ PCM = _voice(MAMA[-1].end / SAMPLE_RATE)
 def _play(pcm: np.ndarray, phones: tuple[TimedPhone, ...], cuts: list[int], *, late: bool = False) -> Coeffs:
     """The whole phrase's frames for audio cut at `cuts`; `late`: each phone comes no earlier than its first sample."""
     stream = SpeechMotion().stream()
-    frames: list[Coeffs] = []
+    frames: list[Gesture] = []
     edges = [0, *sorted(set(cuts) - {0, len(pcm)}), len(pcm)]
     for start, end in pairwise(edges):
         due = tuple(p for p in phones if start <= p.start < end) if late else (phones if start == 0 else ())
         frames += stream.push(AudioChunk(pcm[start:end], (), due))
         assert len(frames) >= end // SAMPLES_PER_FRAME - LOOKAHEAD
         assert len(frames) <= end // SAMPLES_PER_FRAME
-    return np.stack(frames + stream.flush())
+    return np.stack([gesture.coeffs for gesture in frames + stream.flush()])
 
 
 def _at(frames: Coeffs, sample: float) -> Coeffs:
@@ -164,8 +165,8 @@ def test_the_next_phrase_goes_on_from_the_last() -> None:
     stream = SpeechMotion().stream()
     first = stream.push(AudioChunk(pcm, (), phones)) + stream.flush()
     second = stream.push(AudioChunk(pcm, (), phones)) + stream.flush()
-    assert abs(second[0][JAW] - first[-1][JAW]) < 0.12
-    assert min(first[-1][JAW], second[0][JAW]) > 0.05  # no hard closing in between
+    assert abs(second[0].coeffs[JAW] - first[-1].coeffs[JAW]) < 0.12
+    assert min(first[-1].coeffs[JAW], second[0].coeffs[JAW]) > 0.05  # no hard closing in between
 
 
 def test_only_mouth_and_jaw_move_and_moderately() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.phrases import MAX_CHARS, Phraser
+from pipeline.phrases import MAX_CHARS, Phrase, Phraser
 
 pytestmark = pytest.mark.unit
 
@@ -13,7 +13,7 @@ def cut(tokens: list[str]) -> list[str]:
     phraser = Phraser()
     phrases = [phrase for token in tokens for phrase in phraser.feed(token)]
     rest = phraser.flush()
-    return phrases + ([rest] if rest else [])
+    return [phrase.text for phrase in phrases + ([rest] if rest else [])]
 
 
 def test_first_phrase_ends_at_the_first_clause() -> None:
@@ -24,7 +24,7 @@ def test_first_phrase_ends_at_the_first_clause() -> None:
 def test_first_phrase_is_ready_with_the_space_after_its_clause() -> None:
     phraser = Phraser()
     assert list(phraser.feed("I run on two cores,")) == []
-    assert list(phraser.feed(" ")) == ["I run on two cores,"]
+    assert list(phraser.feed(" ")) == [Phrase("I run on two cores,")]
 
 
 def test_a_short_first_sentence_is_spoken_at_once() -> None:

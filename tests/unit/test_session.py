@@ -10,6 +10,7 @@ import pytest
 from engines import LanguageModelError, Message
 from engines.fake import FakeLLM, FakeRenderers, FakeTTS
 from engines.media import SAMPLE_RATE, AudioChunk, Pcm, TimedWord
+from engines.tags import Tag
 from pipeline import events as ev
 from pipeline.options import ResponseRequest, SessionOptions
 from pipeline.session import Refused
@@ -165,7 +166,7 @@ async def test_a_failing_model_ends_in_an_apology_and_the_session_goes_on() -> N
 
 async def test_a_voice_that_returns_nothing_fails_the_turn_alone() -> None:
     class Mute(FakeTTS):
-        async def synthesize(self, text: str):  # type: ignore[no-untyped-def, override]
+        async def synthesize(self, text: str, tags: object = ()):  # type: ignore[no-untyped-def, override]
             return
             yield
 
@@ -180,7 +181,7 @@ async def test_a_voice_that_returns_nothing_fails_the_turn_alone() -> None:
 
 async def test_a_voice_that_breaks_fails_the_turn_alone() -> None:
     class Broken(FakeTTS):
-        async def synthesize(self, text: str):  # type: ignore[no-untyped-def, override]
+        async def synthesize(self, text: str, tags: object = ()):  # type: ignore[no-untyped-def, override]
             raise ValueError("the voice broke")
             yield
 
@@ -326,8 +327,8 @@ async def test_a_client_that_vanishes_mid_word_leaves_nothing_behind() -> None:
 
 async def test_a_voice_without_times_is_cut_at_exact_words_once_its_phrase_is_aligned() -> None:
     class Timeless(FakeTTS):
-        async def synthesize(self, text: str) -> AsyncGenerator[AudioChunk, None]:
-            async for chunk in super().synthesize(text):
+        async def synthesize(self, text: str, tags: Sequence[Tag] = ()) -> AsyncGenerator[AudioChunk, None]:
+            async for chunk in super().synthesize(text, tags):
                 yield AudioChunk(chunk.pcm)
 
     def align(text: str, pcm: Pcm) -> tuple[TimedWord, ...]:
