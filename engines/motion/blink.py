@@ -20,6 +20,12 @@ _CLOSING, _OPENING = 0.08, 0.15
 _WITH_GAZE = np.radians(7.0)
 """Gaze shifts larger than this come with a blink (Evinger et al. 1994), here one in four."""
 
+_AT_BOUNDARY = 0.5
+"""Of phrase ends and pauses that get a blink, of those that come when the next is half due: speakers blink at the end
+of speech and in its pauses (Nakano & Kitazawa 2010)."""
+_BOUNDARY_DELAY = (0.04, 0.28)
+"""Seconds from the boundary to the blink."""
+
 _LIDS = tuple(ARKIT_NAMES.index(name) for name in ("eyeBlinkLeft", "eyeBlinkRight"))
 _OPEN_WIDE = tuple(
     ARKIT_NAMES.index(name) for name in ("eyeWideLeft", "eyeWideRight", "eyeSquintLeft", "eyeSquintRight")
@@ -35,25 +41,43 @@ class Blinks:
         """Of an interval that is 1 long on average, so that a change of mood changes the pace at once."""
         self._since = 10.0
         self._depth = 1.0
+        self._soon: float | None = None
+        """Seconds to a blink that a boundary asked for."""
         self._draw()
 
-    def next(self, coeffs: Coeffs, mood: Mood, gaze_shift: float) -> None:
-        """One frame: write the lids to `coeffs`; `gaze_shift` is the size in radians of a saccade that begins now."""
+    def next(self, coeffs: Coeffs, rate: float, gaze_shift: float, boundary: bool, hanging: float) -> None:
+        """One frame: write the lids to `coeffs`.
+
+        Args:
+            rate: blinks a minute.
+            gaze_shift: size in radians of a saccade that begins now, else 0.
+            boundary: a phrase ends or a pause begins in this frame.
+            hanging: how far the lids hang between blinks, 0..1.
+        """
         self._since += 1 / FPS
-        self._due -= PER_MINUTE[mood] / 60 / FPS
+        self._due -= rate / 60 / FPS
+        if boundary and self._due < 0.5 and self._random.random() < _AT_BOUNDARY:
+            self._soon = self._random.uniform(*_BOUNDARY_DELAY)
         startled = gaze_shift > _WITH_GAZE and self._random.random() < 0.25
-        if (self._due <= 0 or startled) and self._since > _SHORTEST:
+        if (self._due <= 0 or startled or self._asked()) and self._since > _SHORTEST:
             # Between two frames: pictures don't all catch the same phases of a blink.
             self._since = self._random.uniform(0.0, 1 / FPS)
             self._depth = self._random.uniform(0.88, 1.0)
             self._draw()
-        closed = self._depth * _lid(self._since)
+        closed = hanging + (self._depth - hanging) * _lid(self._since)
         for lid in _LIDS:
             coeffs[lid] = closed
         for channel in _OPEN_WIDE:
             coeffs[channel] *= 1 - closed
 
+    def _asked(self) -> bool:
+        if self._soon is None:
+            return False
+        self._soon -= 1 / FPS
+        return self._soon <= 0
+
     def _draw(self) -> None:
+        self._soon = None
         self._due = self._random.lognormal(-(_SPREAD**2) / 2, _SPREAD)
 
 

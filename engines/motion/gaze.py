@@ -55,15 +55,34 @@ class Gaze:
         self._target = np.zeros(2)
         self._eyes = np.zeros(2)
 
-    def next(self, mood: Mood, head: tuple[float, float]) -> tuple[float, float, float]:
-        """The eyes' yaw and pitch in the head, and the size of a gaze shift that begins in this frame (else 0)."""
+    @property
+    def target(self) -> tuple[float, float]:
+        """Yaw and pitch of what she looks at, in the viewer's space."""
+        return float(self._target[0]), float(self._target[1])
+
+    def next(
+        self, mood: Mood, head: tuple[float, float], beside: tuple[float, float], boundary: bool
+    ) -> tuple[float, float, float]:
+        """One frame.
+
+        Args:
+            head: its yaw and pitch.
+            beside: yaw and pitch by which an emotion turns the eyes from what they would look at.
+            boundary: a phrase ends or a pause begins: a speaker looks back at the listener (Kendon 1967).
+
+        Returns:
+            The eyes' yaw and pitch in the head, and the size of a gaze shift that begins in this frame (else 0).
+        """
         before = self._target
+        if boundary and not self._at_viewer:
+            self._leave = min(self._leave, self._random.uniform(0.05, 0.3))
         self._choose(mood)
         shift = float(np.linalg.norm(self._target - before))
         step = self._target - self._eyes
         distance = float(np.linalg.norm(step))
         self._eyes = self._eyes + step * min(1.0, _SACCADE_SPEED / max(distance, 1e-9))
-        yaw, pitch = self._eyes - np.array(head)  # the vestibulo-ocular reflex: the head turns, the gaze stays
+        # The vestibulo-ocular reflex: the head turns, the gaze stays.
+        yaw, pitch = self._eyes + np.array(beside) - np.array(head)
         return float(yaw), float(pitch), shift
 
     def _choose(self, mood: Mood) -> None:

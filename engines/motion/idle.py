@@ -1,8 +1,8 @@
-"""The body's own life: breath, blinks, gaze, small head motion, a listener's nods, a thinker's look aside.
+"""The body's own life: head, brows, lids, gaze and emotion, in every mood, whether she speaks or not.
 
 Everything is drawn from one seeded generator, and every state either decays or wraps, so that the motion is the same
-after ten hours as after ten seconds. Nothing jumps: moods fade over half a second, and only eyes and lids, which are
-fast in people too, move more than a few hundredths a frame.
+after ten hours as after ten seconds. Nothing jumps: moods, manners and emotions are eased, and only eyes and lids,
+which are fast in people too, move more than a few hundredths a frame.
 """
 
 from __future__ import annotations
@@ -12,33 +12,25 @@ from dataclasses import dataclass
 import numpy as np
 
 from engines import Mood
-from engines.media import ARKIT_NAMES, BLENDSHAPES, COEFFS, FPS, Coeffs, Prosody
-from engines.motion.blink import Blinks
-from engines.motion.compose import limited
+from engines.media import ARKIT_NAMES, BLENDSHAPES, COEFFS, Coeffs, Prosody
+from engines.motion.blink import PER_MINUTE, Blinks
+from engines.motion.brows import Brows
+from engines.motion.compose import PARTING, SPREADING, limited
+from engines.motion.expression import Expression
 from engines.motion.gaze import Gaze, eye_channels
-from engines.motion.smooth import Noise, Smooth
+from engines.motion.head import GivenPose, Head, bounded
+from engines.motion.manner import Easing, Manner
+from engines.motion.smooth import Smooth
 
 MOODS: tuple[Mood, ...] = ("idle", "listening", "thinking", "speaking")
-
-_YAW, _PITCH, _ROLL, _TX, _TY, _TZ = range(BLENDSHAPES, COEFFS)
 
 _MOOD_SECONDS = 0.35
 """Time constant of a change of mood: done after about a second, as a posture shift in conversation is."""
 
-_BREATHS_PER_SECOND = 0.25
-"""15 a minute: an adult at rest (12 to 20)."""
-_BREATH_RISE = 0.07
-"""Centimetres by which the head rises with a breath; its pitch follows by `_BREATH_PITCH` radians."""
-_BREATH_PITCH = np.radians(0.25)
-
-_SWAY_SECONDS = (1.1, 0.9, 1.4)
-"""Time constants of yaw, pitch and roll: heads of people who sit still sway below 1 Hz."""
-_SWAY = np.radians((1.1, 0.8, 0.7))
-"""Standard deviations at rest."""
-
-_NOD_SECONDS = 0.72
-_NODS_EVERY = 6.0
-"""Seconds between a listener's nods, on average: rare enough to mean something."""
+_SPEECH_SECONDS = 0.12
+"""Time constant of leaving the mouth to speech and of taking it back."""
+_PARTED, _SPREAD = 0.2, 0.75
+"""What is left, while she speaks, of an emotion's parted lips and of its smile or frown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,120 +43,110 @@ class _Posture:
     roll: float = 0.0
     forward: float = 0.0
     """Centimetres towards the viewer."""
-    liveliness: float = 1.0
-    """Factor on the sway."""
 
 
 _POSTURES: dict[Mood, _Posture] = {
-    "idle": _Posture({"mouthSmileLeft": 0.06, "mouthSmileRight": 0.05}),
+    "idle": _Posture({}),
     "listening": _Posture(
-        {"mouthSmileLeft": 0.07, "mouthSmileRight": 0.06, "browInnerUp": 0.08,
-         "eyeWideLeft": 0.03, "eyeWideRight": 0.03},
-        pitch=0.8, roll=1.8, forward=0.35, liveliness=0.8,
+        {"browInnerUp": 0.08, "eyeWideLeft": 0.03, "eyeWideRight": 0.03}, pitch=0.8, roll=1.8, forward=0.35
     ),
     "thinking": _Posture(
         {"browInnerUp": 0.1, "browDownLeft": 0.1, "browDownRight": 0.08, "eyeSquintLeft": 0.08, "eyeSquintRight": 0.08,
          "mouthPressLeft": 0.05, "mouthPressRight": 0.07},
-        yaw=-3.0, pitch=-1.5, roll=-1.2, liveliness=0.9,
+        yaw=-3.0, pitch=-1.5, roll=-1.2,
     ),
-    "speaking": _Posture({"browInnerUp": 0.04}, pitch=0.2, liveliness=1.5),
+    "speaking": _Posture({"browInnerUp": 0.04}, pitch=0.2),
 }  # fmt: skip
 
-_BROWS = ("browInnerUp", "browOuterUpLeft", "browOuterUpRight")
+_SMILES = {"mouthSmileLeft": 1.1, "mouthSmileRight": 0.9}
+"""Nobody's resting smile is the same on both sides."""
 
 
 class IdleBody:
-    """Begins bodies that differ by their seed."""
+    """Begins bodies of one manner that differ by their seed."""
+
+    def __init__(self, own: Manner | None = None) -> None:
+        """`own` is what `neutral` means: a person's manner, by default the default one."""
+        self._own = own or Manner()
 
     def start(self, seed: int) -> IdleLife:
-        return IdleLife(seed)
+        return IdleLife(seed, self._own)
 
 
 class IdleLife:
-    """One body. `next` gives 40 ms of it: float32[58], the mouth at rest while speaking."""
+    """One body. `next` gives 40 ms of it: float32[58], the mouth left to speech while she speaks."""
 
-    def __init__(self, seed: int) -> None:
-        self._random = np.random.default_rng(seed)
+    def __init__(self, seed: int, own: Manner) -> None:
+        random = np.random.default_rng(seed)
         self._moods = {mood: Smooth(_MOOD_SECONDS, float(mood == "idle")) for mood in MOODS}
-        self._sway = [Noise(seconds, self._random) for seconds in _SWAY_SECONDS]
-        self._breath = self._random.random()
-        self._breath_rate = Noise(8.0, self._random)
-        self._gaze = Gaze(self._random)
-        self._blinks = Blinks(self._random)
-        self._nod = _Gesture()
-        self._flash = _Gesture()
-        self._postures = np.stack([_vector(_POSTURES[mood]) for mood in MOODS])
+        self._speaks = Smooth(_SPEECH_SECONDS)
+        self._manner = Easing(own)
+        self._expression = Expression()
+        self._head = Head(random)
+        self._given = GivenPose()
+        self._brows = Brows(random)
+        self._gaze = Gaze(random)
+        self._blinks = Blinks(random)
 
     def feel(self, emotion: str, intensity: float) -> None:
-        """Nothing: its face is the mood's."""
+        """Ease to an emotion of `engines.tags.EMOTIONS`, 0..1.
+
+        Raises:
+            ValueError: there is no such emotion, or the intensity is out of range.
+        """
+        self._expression.feel(emotion, intensity)
 
     def behave(self, manner: str) -> None:
-        """Nothing: it has one manner."""
+        """Ease to a manner of `engines.tags.MANNERS`, or back to `neutral`.
+
+        Raises:
+            ValueError: there is no such manner.
+        """
+        self._manner.behave(manner)
 
     def pose(self, given: Coeffs | None) -> None:
-        """Nothing: its head is its own."""
+        """Hold the head as in `given`, float32[58], until the next call; None gives it back.
+
+        Raises:
+            ValueError: `given` has another shape, or its pose is not finite.
+        """
+        self._given.give(given)
 
     def next(self, mood: Mood, prosody: Prosody | None = None) -> Coeffs:
-        """The next frame in `mood`."""
+        """The next frame in `mood`; `prosody` is of the speech in it."""
+        manner = self._manner.next()
+        felt = self._expression.next(manner.amplitude)
         weights = np.array([self._moods[name].towards(float(name == mood)) for name in MOODS])
-        coeffs = (weights @ self._postures).astype(np.float32)
-        self._move_head(coeffs, weights)
-        self._gesture(coeffs, dict(zip(MOODS, weights, strict=True)))
-        head = (float(coeffs[_YAW]), float(coeffs[_PITCH]))
-        yaw, pitch, shift = self._gaze.next(mood, head)
+        coeffs = (weights @ _VECTORS + felt.coeffs).astype(np.float32)
+        for name, share in _SMILES.items():
+            coeffs[_INDEX[name]] += share * manner.smile
+        speaks = self._speaks.towards(float(mood == "speaking"))
+        coeffs[:BLENDSHAPES][PARTING] *= 1 - (1 - _PARTED) * speaks
+        coeffs[:BLENDSHAPES][SPREADING] *= 1 - (1 - _SPREAD) * speaks
+
+        self._brows.next(coeffs, prosody, manner)
+        moved = manner.times(Manner(head=felt.head, tempo=felt.tempo))
+        pose = coeffs[BLENDSHAPES:] + self._head.next(mood, prosody, moved, self._gaze.target)
+        coeffs[BLENDSHAPES:] = bounded(self._given.next(pose))
+
+        boundary = prosody is not None and prosody.boundary
+        head = (float(coeffs[BLENDSHAPES]), float(coeffs[BLENDSHAPES + 1]))
+        yaw, pitch, shift = self._gaze.next(mood, head, felt.gaze, boundary)
         eye_channels(coeffs, yaw, pitch)
-        self._blinks.next(coeffs, mood, shift)
+        self._blinks.next(coeffs, PER_MINUTE[mood] * manner.blinks * felt.blinks, shift, boundary, felt.lids)
         return limited(coeffs)
 
-    def _move_head(self, coeffs: Coeffs, weights: np.ndarray) -> None:
-        liveliness = sum(w * _POSTURES[m].liveliness for m, w in zip(MOODS, weights, strict=True))
-        for axis, noise, size in zip((_YAW, _PITCH, _ROLL), self._sway, _SWAY, strict=True):
-            coeffs[axis] += liveliness * size * noise.next()
-        rate = _BREATHS_PER_SECOND * (1 + 0.12 * float(np.clip(self._breath_rate.next(), -2, 2)))
-        self._breath = (self._breath + rate / FPS) % 1.0
-        chest = 0.5 - 0.5 * np.cos(2 * np.pi * self._breath**0.8)  # in for two fifths of it, out for three
-        coeffs[_TY] += _BREATH_RISE * chest
-        coeffs[_PITCH] -= _BREATH_PITCH * chest
 
-    def _gesture(self, coeffs: Coeffs, weights: dict[Mood, float]) -> None:
-        """A listener nods, a speaker's brows flash with what she stresses."""
-        if self._nod.over and weights["listening"] > 0.8 and self._random.random() < 1 / (_NODS_EVERY * FPS):
-            self._nod.begin(_NOD_SECONDS * self._random.uniform(0.9, 1.3), np.radians(self._random.uniform(2.0, 3.6)))
-        if self._flash.over and weights["speaking"] > 0.5 and self._random.random() < 1 / (2.5 * FPS):
-            self._flash.begin(self._random.uniform(0.5, 0.9), self._random.uniform(0.08, 0.24))
-        coeffs[_PITCH] += weights["listening"] * self._nod.next(bounces=2)
-        raised = self._flash.next(bounces=1)
-        for name, share in zip(_BROWS, (1.0, 0.7, 0.7), strict=True):
-            coeffs[ARKIT_NAMES.index(name)] += share * raised
-
-
-class _Gesture:
-    """A movement that begins and ends at rest with no speed."""
-
-    def __init__(self) -> None:
-        self._at, self._length, self._size = 1.0, 1.0, 0.0
-
-    @property
-    def over(self) -> bool:
-        return self._at >= 1.0
-
-    def begin(self, seconds: float, size: float) -> None:
-        self._at, self._length, self._size = 0.0, seconds, size
-
-    def next(self, bounces: int) -> float:
-        """Its next frame; each bounce is half as large as the one before."""
-        if self.over:
-            return 0.0
-        self._at = min(1.0, self._at + 1 / (FPS * self._length))
-        bounce = min(int(self._at * bounces), bounces - 1)
-        phase = self._at * bounces - bounce
-        return self._size * 0.5**bounce * (0.5 - 0.5 * np.cos(2 * np.pi * phase))
+_INDEX = {name: index for index, name in enumerate(ARKIT_NAMES)}
 
 
 def _vector(posture: _Posture) -> Coeffs:
     coeffs = np.zeros(COEFFS, np.float32)
     for name, value in posture.face.items():
-        coeffs[ARKIT_NAMES.index(name)] = value
-    coeffs[_YAW], coeffs[_PITCH], coeffs[_ROLL] = np.radians((posture.yaw, posture.pitch, posture.roll))
-    coeffs[_TZ] = posture.forward
+        coeffs[_INDEX[name]] = value
+    coeffs[BLENDSHAPES : BLENDSHAPES + 3] = np.radians((posture.yaw, posture.pitch, posture.roll))
+    coeffs[COEFFS - 1] = posture.forward
     return coeffs
+
+
+_VECTORS = np.stack([_vector(_POSTURES[mood]) for mood in MOODS])

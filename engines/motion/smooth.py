@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from engines.media import FPS
@@ -13,16 +15,20 @@ class Smooth:
     def __init__(self, seconds: float, start: float = 0.0) -> None:
         """`seconds` is the time constant; nine tenths of the way take 3.9 of them."""
         self._rate = 1 / (seconds * FPS)
-        self._decay = float(np.exp(-self._rate))
-        self._value, self._speed = start, 0.0
+        self._decay = math.exp(-self._rate)
+        self.value, self._speed = start, 0.0
 
     def towards(self, target: float) -> float:
         """One frame on."""
-        away = self._value - target
+        away = self.value - target
         pull = self._speed + self._rate * away
-        self._value = target + (away + pull) * self._decay
+        self.value = target + (away + pull) * self._decay
         self._speed = (self._speed - self._rate * pull) * self._decay
-        return self._value
+        return self.value
+
+    def rest_at(self, value: float) -> None:
+        """Be at `value`, without speed."""
+        self.value, self._speed = value, 0.0
 
 
 class Noise:
@@ -32,16 +38,50 @@ class Noise:
     def __init__(self, seconds: float, random: np.random.Generator) -> None:
         """`seconds` is each low-pass's time constant."""
         self._random = random
-        self._keep = float(np.exp(-1 / (seconds * FPS)))
-        keep2 = self._keep**2
-        # Variance of a cascade of two filters y = k·y + (1−k)·x on white noise: (1−k)⁴ (1+k²) / (1−k²)³.
-        self._scale = float(np.sqrt((1 - keep2) ** 3 / ((1 - self._keep) ** 4 * (1 + keep2))))
-        self._first = self._second = 0.0
-        for _ in range(int(8 * seconds * FPS)):
-            self.next()
+        self._frames = seconds * FPS
+        keep = math.exp(-1 / self._frames)
+        first, both, second = _covariance(keep)
+        start, rest = random.standard_normal(2)
+        self._first = math.sqrt(first) * start
+        self._second = both / math.sqrt(first) * start + math.sqrt(second - both**2 / first) * rest
+
+    def next(self, tempo: float = 1.0) -> float:
+        """The next frame's value; `tempo` 2 moves twice as fast, as far."""
+        keep = math.exp(-tempo / self._frames)
+        self._first = keep * self._first + (1 - keep) * self._random.standard_normal()
+        self._second = keep * self._second + (1 - keep) * self._first
+        return self._second / math.sqrt(_covariance(keep)[2])
+
+
+def _covariance(keep: float) -> tuple[float, float, float]:
+    """Stationary variance of the first low-pass, covariance of both, variance of the second: each is
+    y = keep·y + (1 − keep)·x, the first's x white noise, the second's x the first."""
+    fresh, left = 1 - keep, 1 - keep * keep
+    first = fresh**2 / left
+    both = fresh * first / left
+    second = fresh * (fresh * first + 2 * keep**2 * both) / left
+    return first, both, second
+
+
+class Pulse:
+    """A movement there and back that begins and ends at rest: half a cosine each way."""
+
+    def __init__(self) -> None:
+        self._since = self._rise = self._fall = self._size = 0.0
+
+    @property
+    def over(self) -> bool:
+        return self._since >= self._rise + self._fall
+
+    def begin(self, rise: float, fall: float, size: float) -> None:
+        """Seconds up and down."""
+        self._since, self._rise, self._fall, self._size = 0.0, rise, fall, size
 
     def next(self) -> float:
-        """The next frame's value."""
-        self._first = self._keep * self._first + (1 - self._keep) * self._random.standard_normal()
-        self._second = self._keep * self._second + (1 - self._keep) * self._first
-        return self._scale * self._second
+        """Its next frame."""
+        if self.over:
+            return 0.0
+        self._since = min(self._since + 1 / FPS, self._rise + self._fall)
+        if self._since < self._rise:
+            return self._size * (0.5 - 0.5 * math.cos(math.pi * self._since / self._rise))
+        return self._size * (0.5 + 0.5 * math.cos(math.pi * (self._since - self._rise) / self._fall))

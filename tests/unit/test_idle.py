@@ -100,18 +100,23 @@ def test_a_listener_nods_and_nobody_else(lives: dict[Mood, Coeffs]) -> None:
         return int((fast[1:] & ~fast[:-1]).sum())
 
     assert nods("listening") > 5 * MINUTES
-    assert nods("idle") == nods("thinking") == 0
+    assert nods("idle") == 0
+    assert nods("thinking") < 2 * MINUTES
 
 
-def test_the_mouth_is_left_to_speech(lives: dict[Mood, Coeffs]) -> None:
-    mouth = [index for name, index in NAME.items() if name.startswith(("mouth", "jaw"))]
-    assert lives["speaking"][:, mouth].max() < 0.01
+def test_a_speaker_leaves_the_lips_to_speech(lives: dict[Mood, Coeffs]) -> None:
+    smiles = [NAME["mouthSmileLeft"], NAME["mouthSmileRight"]]
+    lips = [index for name, index in NAME.items() if name.startswith(("mouth", "jaw")) and index not in smiles]
+    assert lives["speaking"][:, lips].max() < 0.01
+    assert 0.01 < lives["speaking"][:, smiles].mean() < 0.06
 
 
 def test_breathes_about_fifteen_times_a_minute(lives: dict[Mood, Coeffs]) -> None:
     rise = lives["idle"][:, 56] - lives["idle"][:, 56].mean()
-    ups = ((rise[1:] > 0) & (rise[:-1] <= 0)).sum() / MINUTES
-    assert 12 <= ups <= 18
+    power = np.abs(np.fft.rfft(rise * np.hanning(len(rise)))) ** 2
+    per_minute = np.fft.rfftfreq(len(rise), 1 / FPS) * 60
+    fast = per_minute > 8  # beyond the changes of posture
+    assert 12 <= per_minute[fast][power[fast].argmax()] <= 18
 
 
 def test_never_jumps_whatever_the_moods_do() -> None:
@@ -159,10 +164,13 @@ def test_noise_is_stationary_from_the_first_frame() -> None:
     assert abs(np.mean(late)) < 0.25
 
 
-def test_no_drift(lives: dict[Mood, Coeffs]) -> None:
-    for frames in lives.values():
-        halves = np.split(frames[:, 52:], 2)
-        assert np.degrees(np.abs(halves[0][:, :3].mean(axis=0) - halves[1][:, :3].mean(axis=0)).max()) < 1.2
+def test_no_drift() -> None:
+    """Over many bodies, where the head is after a while is where it began: mean and spread alike."""
+    bodies = [IdleBody().start(seed) for seed in range(12)]
+    heads = np.array([[np.degrees(body.next("idle")[52:55]) for _ in range(20 * FPS)] for body in bodies])
+    early, late = heads[:, :FPS], heads[:, -FPS:]
+    assert np.abs(late.mean(axis=(0, 1)) - early.mean(axis=(0, 1))).max() < 1.5
+    assert np.all(late.std(axis=(0, 1)) < 2 * early.std(axis=(0, 1)) + 0.2)
 
 
 def test_a_follower_arrives_without_overshoot() -> None:
