@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from engines import Mood
-from engines.media import Pcm
+from engines.media import Coeffs, Pcm
 from pipeline.conversation import Item
 from pipeline.options import Modality, ResponseRequest
 
@@ -168,6 +168,26 @@ class ResponseDone:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """The face in the frame that left just now."""
+
+    pts: int
+    """Of its first sample, in samples at `SAMPLE_RATE`."""
+    response_id: str | None
+    """Whose speech it carries."""
+    coeffs: Coeffs
+    """float32[58]."""
+
+
+@dataclass(frozen=True, slots=True)
+class TagIgnored:
+    """A reply holds a tag that has no meaning. Told once a session for each."""
+
+    tag: str
+    """As it was written."""
+
+
+@dataclass(frozen=True, slots=True)
 class StateChanged:
     mood: Mood
 
@@ -201,6 +221,8 @@ class TurnTiming:
     """Interruption asked for, or decided."""
     start_s: float = 0.0
     """`start` on the server's monotonic clock, which `visavis.clock` reads."""
+    first_motion_ms: float | None = None
+    """First frame of motion made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +256,8 @@ SessionEvent = (
     | OutputTextDelta
     | OutputItemDone
     | ResponseDone
+    | Moved
+    | TagIgnored
     | StateChanged
     | TurnTiming
 )

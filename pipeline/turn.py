@@ -53,6 +53,7 @@ class Timings:
     first_audio: float | None = None
     first_audio_out: float | None = None
     first_frame_out: float | None = None
+    first_motion: float | None = None
     ducked: float | None = None
     interrupted: float | None = None
     silent: float | None = None
@@ -68,6 +69,7 @@ class Timings:
             response_id, self.spoken, final, since(self.decided), since(self.transcript), since(self.first_token),
             since(self.first_phrase), since(self.first_audio), since(self.first_audio_out),
             since(self.first_frame_out), quiet, since(self.ducked), since(self.interrupted), self.start,
+            since(self.first_motion),
         )  # fmt: skip
 
 
@@ -207,6 +209,8 @@ def _stamp(turn: Turn, clock: Callable[[], float]) -> Callable[[object], None]:
             timings.first_phrase = timings.first_phrase or clock()
         elif isinstance(item, Speech) and item.chunk is not None:
             timings.first_audio = timings.first_audio or clock()
+        elif isinstance(item, MotionFrame):
+            timings.first_motion = timings.first_motion or clock()
 
     return seen
 
