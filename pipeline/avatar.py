@@ -11,8 +11,11 @@ import numpy as np
 from engines import IdleMotion, Mood, Renderer
 from engines.media import COEFFS, SAMPLE_RATE, SAMPLES_PER_FRAME, Coeffs, Image, MotionFrame
 from engines.motion.compose import compose
+from pipeline.expression import Expressions
 from pipeline.meter import Meter
+from pipeline.options import Expression
 from pipeline.playout import Playout, Slot
+from pipeline.puppet import Puppet
 from pipeline.turn import Turn
 from pipeline.worker import Worker
 
@@ -44,7 +47,7 @@ class Avatar:
     def __init__(
         self,
         playout: Playout,
-        idle: IdleMotion | None,
+        idle: IdleMotion,
         renderer: Renderer | None,
         worker: Worker,
         meter: Meter,
@@ -53,12 +56,15 @@ class Avatar:
     ) -> None:
         """
         Args:
-            idle: None where nobody watches.
-            renderer: likewise.
+            renderer: None where nobody sees pictures.
             worker: the renderer's thread.
             idle_stride: one idle picture every so many frames.
         """
         self.mood: Mood = "idle"
+        self.moving = renderer is not None
+        """Somebody wants her motion."""
+        self.expressions = Expressions(idle, Expression())
+        self.puppet = Puppet(idle, clock)
         self._playout = playout
         self._idle = idle
         self._renderer = renderer
@@ -84,6 +90,7 @@ class Avatar:
     def end(self) -> None:
         """Take no more frames of the turn."""
         self._turn = None
+        self.expressions.rest()
 
     def fill(self) -> None:
         """Queue what the next ticks need; called after each tick, and when a turn's first frame is there."""
@@ -164,19 +171,20 @@ class Avatar:
         return sum(slot.turn is not None for slot in self._playout.slots)
 
     def _pose(self, frame: MotionFrame) -> Coeffs | None:
-        if self._idle is None or frame.coeffs is None:
+        if not self.moving or frame.coeffs is None:
             return None
+        self.expressions.follow(frame.tags)
         self._speech = frame.coeffs
-        return compose(self._idle.next("speaking", frame.prosody), frame.coeffs)
+        return self.puppet.over(compose(self._idle.next("speaking", frame.prosody), frame.coeffs))
 
     def _idle_slot(self) -> Slot:
-        if self._idle is None:
+        if not self.moving:
             return Slot(_SILENCE, None)
         body = self._idle.next(self.mood)
         self._idle_frames += 1
         easing = float(np.abs(self._speech).max()) > REST
         if easing:
             self._speech = self._speech * np.float32(EASE)
-        elif self._idle_frames % self._idle_stride:
+        elif self._idle_frames % self._idle_stride and not self.puppet.moving:
             return Slot(_SILENCE, None)
-        return Slot(_SILENCE, compose(body, self._speech if easing else None))
+        return Slot(_SILENCE, self.puppet.over(compose(body, self._speech if easing else None)))

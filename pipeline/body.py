@@ -7,7 +7,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 from engines import Mood
+from engines.media import Coeffs
 from pipeline.avatar import Avatar
+from pipeline.options import SessionOptions
 from pipeline.playout import Playout, Slot
 from pipeline.turn import Turn
 
@@ -34,6 +36,13 @@ class Outlet(Protocol):
 
     def show(self, mood: Mood) -> None: ...
 
+    def set(self, options: SessionOptions) -> None:
+        """Her own way to feel and to move, and whether her motion is to be told."""
+
+    def drive(self, face: Coeffs, pose: Coeffs | None) -> bool:
+        """Show a face of the client's (see `Puppet.drive`); False where there is nobody to see it."""
+        ...
+
     async def run(self, released: Callable[[Turn], None], played: Callable[[Turn], None]) -> None:
         """Forever. `released` after samples of a turn left; `played` once, when its last have."""
 
@@ -41,7 +50,20 @@ class Outlet(Protocol):
 class Body:
     """Avatar and Playout, which live as long as the session."""
 
-    def __init__(self, avatar: Avatar, playout: Playout, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        avatar: Avatar,
+        playout: Playout,
+        clock: Callable[[], float],
+        moved: Callable[[Coeffs, int, Turn | None], None],
+    ) -> None:
+        """
+        Args:
+            moved: told how the face moved in the frame that leaves (float32[58], PTS, whose speech), if that is wanted.
+        """
+        self._moved = moved
+        self._watched = avatar.moving
+        self._reports = False
         self._avatar = avatar
         self._playout = playout
         self._clock = clock
@@ -70,9 +92,21 @@ class Body:
     def show(self, mood: Mood) -> None:
         self._avatar.mood = mood
 
+    def set(self, options: SessionOptions) -> None:
+        self._reports = options.report_motion
+        self._avatar.moving = self._watched or self._reports
+        self._avatar.expressions.settle(options.expression)
+
+    def drive(self, face: Coeffs, pose: Coeffs | None) -> bool:
+        if self._avatar.moving:
+            self._avatar.puppet.drive(face, pose)
+        return self._avatar.moving
+
     async def run(self, released: Callable[[Turn], None], played: Callable[[Turn], None]) -> None:
         def after_tick(slot: Slot, whole: bool) -> None:
             turn = slot.turn
+            if self._reports and not whole and slot.coeffs is not None:
+                self._moved(slot.coeffs, self._playout.frame_pts, turn)
             if turn is not None:
                 self._count(turn, slot)
                 released(turn)

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import numpy as np
 
 from engines import Mood
-from engines.media import SAMPLE_RATE, SAMPLES_PER_FRAME, Pcm
+from engines.media import SAMPLE_RATE, SAMPLES_PER_FRAME, Coeffs, Pcm
+from pipeline.options import SessionOptions
 from pipeline.turn import Turn
 
 AHEAD_S = 1.0
@@ -56,6 +57,13 @@ class Deltas:
 
     def show(self, mood: Mood) -> None:
         """Nothing: nobody watches."""
+
+    def set(self, options: SessionOptions) -> None:
+        """Nothing: nobody watches."""
+
+    def drive(self, face: Coeffs, pose: Coeffs | None) -> bool:
+        """Nobody watches."""
+        return False
 
     async def run(self, released: Callable[[Turn], None], played: Callable[[Turn], None]) -> None:
         while True:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from engines import Message
+from engines.tags import NEUTRAL
 from pipeline.conversation import Item
 
 Modality = Literal["audio", "text"]
@@ -28,6 +29,20 @@ class TurnDetection:
 
 
 @dataclass(frozen=True, slots=True)
+class Expression:
+    """Her own way: how she feels and moves while no tag says otherwise."""
+
+    emotion: str = NEUTRAL
+    """One of `EMOTIONS`."""
+    intensity: float = 1.0
+    """0..1, of the emotion."""
+    manner: str = NEUTRAL
+    """One of `MANNERS`, or `neutral` for none in particular."""
+    punctuation: bool = True
+    """Sentences that end in ! or ? show it on a face that feels nothing in particular."""
+
+
+@dataclass(frozen=True, slots=True)
 class SessionOptions:
     """The whole of what a `session.update` can change."""
 
@@ -40,6 +55,9 @@ class SessionOptions:
     """Tokens after which a response ends as `incomplete`; None for the server's own bound."""
     transcribe: bool = True
     """Tell the client what was understood."""
+    expression: Expression = field(default_factory=Expression)
+    report_motion: bool = False
+    """Tell the client how her face moves, frame by frame."""
 
 
 @dataclass(frozen=True, slots=True)

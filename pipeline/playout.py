@@ -69,6 +69,8 @@ class Playout:
         self._due = clock()
         self._ticks = 0
         self._pts = 0
+        self.frame_pts = 0
+        """Of the frame that is leaving, in samples."""
         self._gain = 1.0
         self._target_gain = 1.0
         self._on_silence: Callable[[], None] | None = None
@@ -142,6 +144,7 @@ class Playout:
         if first_half:
             self._current = self._next()
             self._current.released = True
+            self.frame_pts = self._pts
             if self._sink.video:
                 self._release_picture(self._current)
         half = slice(0, TICK_SAMPLES) if first_half else slice(TICK_SAMPLES, None)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from engines import Mood, Renderer
-from engines.media import Pcm
+from engines.media import Coeffs, Pcm
 from pipeline import events as ev
 from pipeline.avatar import Avatar
 from pipeline.body import Body, Outlet
@@ -18,7 +18,7 @@ from pipeline.options import ResponseRequest, SessionOptions
 from pipeline.playout import MediaSink, Playout
 from pipeline.refused import Refused
 from pipeline.speaking import Engines, Speaking
-from pipeline.turn import Timings
+from pipeline.turn import Timings, Turn
 from pipeline.worker import Worker
 
 __all__ = ["Engines", "Refused", "Session"]
@@ -66,10 +66,11 @@ class Session:
             )  # fmt: skip
         else:
             playout = Playout(media, clock, meter)
-            idle = engines.idle.start(seed) if watched else None
+            idle = engines.idle.start(seed)
             self._renderer = engines.renderers.lend() if watched else None
             avatar = Avatar(playout, idle, self._renderer, self._paint_worker, meter, clock, idle_stride)
-            self._outlet = Body(avatar, playout, clock)
+            self._outlet = Body(avatar, playout, clock, self._moved)
+        self._outlet.set(options)
         self._hearing = Hearing(self, engines.vad, engines.asr, (self._listen_worker, self._recognise_worker), clock)
         self._speaking = Speaking(
             engines, self.conversation, self._outlet, meter, clock, watched=watched, history=history, emit=emit,
@@ -108,6 +109,7 @@ class Session:
 
     def update(self, options: SessionOptions) -> None:
         self.options = options
+        self._outlet.set(options)
         self._hearing.detect(options.turn_detection)
 
     # What the user says.
@@ -191,6 +193,18 @@ class Session:
             Refused: it is none of her last replies.
         """
         self._speaking.truncate(item_id, audio_end_ms)
+
+    def drive(self, face: Coeffs, pose: Coeffs | None) -> None:
+        """Show this face for now, in the place of hers (see `Puppet.drive`).
+
+        Raises:
+            Refused: there is no picture that it could be seen in.
+        """
+        if not self._outlet.drive(face, pose):
+            raise Refused("this session shows no face: call over WebRTC with a video section, or ask for its motion")
+
+    def _moved(self, coeffs: Coeffs, pts: int, turn: Turn | None) -> None:
+        self.tell(ev.Moved(pts, turn.id if turn else None, coeffs))
 
     # Policy: what the ears may do to the mouth.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Coroutine
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 
 from engines import ASR, LLM, TTS, VAD, Idle, Motion, RemoteASR, RemoteTTS, Renderers
 from engines.media import SAMPLE_RATE
+from engines.tags import NEUTRAL
 from pipeline import events as ev
 from pipeline.body import Outlet
 from pipeline.conversation import Conversation, Item, Part
@@ -30,6 +32,12 @@ SETTLE_S = 0.5
 
 SCRIPTS_KEPT = 8
 """Replies that can still be truncated: clients truncate the one that they play, or the one before."""
+
+
+TAGS_TOLD = 20
+"""Different tags without a meaning that are told of: whoever reads more reads none."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +94,7 @@ class Speaking:
         self._understood = understood
         self._tasks: asyncio.TaskGroup | None = None
         self._scripts: OrderedDict[str, Script] = OrderedDict()
+        self._ignored_tags: set[str] = set()
         self._speak_worker = Worker("speak")
         self._act_worker = Worker("act")
         self._synthesize = synthesizer(engines.tts, self._speak_worker, engines.align)
@@ -179,10 +188,17 @@ class Speaking:
     async def _answer(self, turn: Turn, options: SessionOptions) -> None:
         tokens = self._tokens(turn, options)
         if turn.audible:
-            motion = self._engines.motion if self._watched else None
-            await reply(turn, tokens, Voice(self._synthesize, motion, self._act_worker), self._clock)
+            own = options.expression
+            voice = Voice(
+                self._synthesize,
+                self._engines.motion if self._watched or options.report_motion else None,
+                self._act_worker,
+                self._ignore_tag,
+                own.punctuation and own.emotion == NEUTRAL,
+            )
+            await reply(turn, tokens, voice, self._clock)
         else:
-            await reply_text(turn, tokens, lambda text: self._write(turn, text), self._clock)
+            await reply_text(turn, tokens, lambda text: self._write(turn, text), self._ignore_tag, self._clock)
             if turn is self.turn:
                 self._finish(turn)
 
@@ -234,6 +250,12 @@ class Speaking:
         part = turn.item.parts[0]
         part.text = (part.text or "") + text
         self._emit(ev.OutputTextDelta(turn.id, turn.item.id, text))
+
+    def _ignore_tag(self, tag: str) -> None:
+        if tag not in self._ignored_tags and len(self._ignored_tags) < TAGS_TOLD:
+            self._ignored_tags.add(tag)
+            log.warning("a reply holds the tag %s, which has no meaning: it is left out", tag)
+            self._emit(ev.TagIgnored(tag))
 
     def _finish(self, turn: Turn) -> None:
         spoke = turn.state == "speaking"

@@ -12,6 +12,7 @@ import numpy as np
 from engines import TTS, Gesture, MotionStream, RemoteTTS
 from engines.media import SAMPLES_PER_FRAME, AudioChunk, MotionFrame, Pcm, TimedWord
 from engines.tags import Tag
+from pipeline.cues import Cues
 from pipeline.phrases import Phrase, Phraser
 from pipeline.script import Script
 from pipeline.worker import Worker
@@ -36,15 +37,20 @@ class Speech:
     chunk: AudioChunk | None
 
 
-async def think(tokens: AsyncIterator[str]) -> AsyncGenerator[Phrase, None]:
-    """Tokens of a reply -> speakable phrases, the first as early as a clause allows."""
-    phraser = Phraser()
+async def think(
+    tokens: AsyncIterator[str], unknown: Callable[[str], None] = lambda _: None
+) -> AsyncGenerator[Phrase, None]:
+    """Tokens of a reply -> speakable phrases with their tags, the first as early as a clause allows.
+
+    Args:
+        unknown: told of each tag that has no meaning.
+    """
+    phraser = Phraser(unknown)
     async for token in tokens:
         for phrase in phraser.feed(token):
             yield phrase
-    rest = phraser.flush()
-    if rest is not None:
-        yield rest
+    for phrase in phraser.flush():
+        yield phrase
 
 
 async def speak(phrases: AsyncIterator[Phrase], synthesize: Synthesize) -> AsyncGenerator[Speech, None]:
@@ -96,18 +102,24 @@ def _later(chunk: AudioChunk, lead: int, *, first: bool) -> AudioChunk:
 
 
 async def act(
-    speech: AsyncIterator[Speech], motion: MotionStream | None, worker: Worker, script: Script
+    speech: AsyncIterator[Speech], motion: MotionStream | None, worker: Worker, script: Script, *, punctuation: bool
 ) -> AsyncGenerator[MotionFrame, None]:
     """Audio -> frames of motion, each with its 960 samples; writes the script as it goes.
 
     A phrase begins on a frame; its last frame is filled up with silence. Without `motion` nobody watches.
+
+    Args:
+        punctuation: it gives a light emotion to what has none.
     """
     pcm = np.zeros(0, np.int16)
     gestures: list[Gesture] = []
-    phrase = None
+    phrase = cues = None
+    place = 0
     lead = script.lead = LEAD_IN if motion is not None else 0
     async for piece in speech:
-        phrase = phrase or script.begin(piece.phrase.text)
+        if phrase is None or cues is None:
+            phrase = script.begin(piece.phrase.text)
+            cues, place = Cues(piece.phrase, lead, punctuation=punctuation), 0
         if piece.chunk is not None:
             chunk = _later(piece.chunk, lead, first=not phrase.samples)
             pcm = np.concatenate([pcm, chunk.pcm])
@@ -123,8 +135,14 @@ async def act(
             lead = 0
             if motion is not None:
                 gestures += await worker.call(motion.flush)
-            phrase = None
         while len(pcm) >= SAMPLES_PER_FRAME and (gestures or motion is None):
             frame, pcm = pcm[:SAMPLES_PER_FRAME], pcm[SAMPLES_PER_FRAME:]
+            place += SAMPLES_PER_FRAME
+            tags = cues.until(place, phrase.words)
             gesture = gestures.pop(0) if motion is not None else None
-            yield MotionFrame(gesture.coeffs, frame, gesture.prosody) if gesture else MotionFrame(None, frame)
+            if gesture is None:
+                yield MotionFrame(None, frame, None, tags)
+            else:
+                yield MotionFrame(gesture.coeffs, frame, gesture.prosody, tags)
+        if phrase.whole:
+            phrase = None

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar, cast
 
 from engines import LanguageModelError, Motion, ReplyTruncated
 from engines.media import SAMPLE_RATE, SAMPLES_PER_FRAME, MotionFrame
+from engines.tags import Tag
 from pipeline.conversation import Item
 from pipeline.events import ResponseStatus, TurnTiming, Usage
 from pipeline.options import Modality, ResponseRequest
-from pipeline.phrases import Phrase
+from pipeline.phrases import Phrase, TagReader
 from pipeline.script import Script
 from pipeline.stages import Speech, Synthesize, act, speak, think
 from pipeline.stream import Stream
@@ -118,6 +119,10 @@ class Voice:
     motion: Motion | None
     """None where nobody watches."""
     act_worker: Worker
+    unknown_tag: Callable[[str], None]
+    """Told of each tag that has no meaning."""
+    punctuation: bool
+    """It gives a light emotion to what has none."""
 
 
 async def reply(turn: Turn, tokens: AsyncGenerator[str, None], voice: Voice, clock: Callable[[], float]) -> None:
@@ -128,9 +133,9 @@ async def reply(turn: Turn, tokens: AsyncGenerator[str, None], voice: Voice, clo
     try:
         with _contained(turn):
             motion = voice.motion.stream() if voice.motion else None
-            frames = act(speech, motion, voice.act_worker, turn.script)
+            frames = act(speech, motion, voice.act_worker, turn.script, punctuation=voice.punctuation)
             async with asyncio.TaskGroup() as stages:
-                stages.create_task(_pump_all(think(_guarded(turn, tokens, clock)), phrases, stamped))
+                stages.create_task(_pump_all(think(_guarded(turn, tokens, clock), voice.unknown_tag), phrases, stamped))
                 stages.create_task(_pump_all(speak(phrases, voice.synthesize), speech, stamped))
                 # Closed below, once it is known how the turn ends: whoever plays it asks then.
                 stages.create_task(_pump(frames, turn.motion, stamped))
@@ -139,13 +144,25 @@ async def reply(turn: Turn, tokens: AsyncGenerator[str, None], voice: Voice, clo
 
 
 async def reply_text(
-    turn: Turn, tokens: AsyncGenerator[str, None], emit: Callable[[str], None], clock: Callable[[], float]
+    turn: Turn,
+    tokens: AsyncGenerator[str, None],
+    emit: Callable[[str], None],
+    unknown_tag: Callable[[str], None],
+    clock: Callable[[], float],
 ) -> None:
-    """The same without a voice: the tokens go out as they come."""
+    """The same without a voice: the tokens go out as they come, but for their tags."""
+    reader = TagReader(unknown_tag)
     with _contained(turn):
         async with aclosing(_guarded(turn, tokens, clock)) as guarded:
             async for token in guarded:
-                emit(token)
+                _emit_text(reader.feed(token), emit)
+        _emit_text(reader.flush(), emit)
+
+
+def _emit_text(pieces: Iterable[str | Tag], emit: Callable[[str], None]) -> None:
+    text = "".join(piece for piece in pieces if isinstance(piece, str))
+    if text:
+        emit(text)
 
 
 @contextmanager

@@ -24,9 +24,9 @@ from server.auth import Forbidden, Gatekeeper, credential_of
 from server.calls import CallTable
 from server.capacity import measure_capacity
 from server.config import Config
-from server.connection import Service
 from server.guard import Guard, refuse
 from server.observe import Metrics
+from server.service import Service
 from server.switchboard import CALLS, SESSION_MAX_BYTES, Switchboard
 
 log = logging.getLogger("visavis.app")

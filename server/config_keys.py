@@ -9,9 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 
-from server.config_types import HostName, Origin
+from server.config_motion import Motion
+from server.config_types import HostName, Origin, Section
 from server.rtc_offer import MAX_SDP
 
 OPENAI_URL = "https://api.openai.com/v1"
@@ -31,12 +32,6 @@ def _whole_frames(fps: float) -> float:
     if fps not in IDLE_FPS:
         raise ValueError("not a divisor of 25 pictures/s")
     return fps
-
-
-class Section(BaseModel):
-    """One table of the file: a key that is not declared is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Server(Section):
@@ -164,6 +159,10 @@ class LanguageModel(Section):
         max_length=MAX_TEXT,
         description="System prompt; the knowledge file is added to it.",
     )
+    expressive: bool = Field(
+        default=True,
+        description="Tell the model of the tags by which it says what she feels; she answers with some herself.",
+    )
     temperature: float | None = Field(
         default=None, ge=0, le=2, description="Sampling temperature; unset: the model's own.", examples=[0.7]
     )
@@ -285,5 +284,6 @@ class Config(Section):
     asr: Recogniser = Recogniser()
     tts: Voice = Voice()
     turn: Turn = Turn()
+    motion: Motion = Motion()
     avatar: Avatar = Avatar()
     privacy: Privacy = Privacy()

@@ -7,7 +7,13 @@ import re
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+
+class Section(BaseModel):
+    """One table of the file: a key that is not declared is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def _host_name(text: str) -> str:

@@ -7,7 +7,6 @@ import logging
 import secrets
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from aiortc import RTCIceServer
@@ -15,19 +14,17 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from engines.media import FPS, Pcm
 from pipeline.events import OutputAudioStopped, ResponseDone, SessionEvent, SpeechStarted, SpeechStopped
-from pipeline.options import SessionOptions, TurnDetection
 from pipeline.playout import MediaSink
-from pipeline.session import Engines, Session
+from pipeline.session import Session
 from pipeline.stream import Stream
 from server.calls import PLACE_TAKEN, Call
-from server.config import Config
 from server.endings import FAREWELL_S, HungUp, Limit, causes
-from server.observe import Metrics, SessionMeter, calls, log_transcript
+from server.observe import SessionMeter, calls, log_transcript
 from server.realtime import Codec
 from server.realtime_audio import Microphone
 from server.realtime_encode import Encoder
-from server.realtime_session import Problem, SessionDefaults, SessionSettings
 from server.rtc import MediaSettings, Peer
+from server.service import Service
 from server.websocket import LAST_PACKET
 
 log = logging.getLogger(__name__)
@@ -45,43 +42,6 @@ CHECK_S = 0.5
 """How often limits of seconds to hours are looked at."""
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
-    """What all connections of one server share."""
-
-    config: Config
-    engines: Engines
-    metrics: Metrics
-
-    def defaults(self) -> SessionDefaults:
-        """What holds for a session until its client changes it."""
-        llm, turn = self.config.llm, self.config.turn
-        detection = TurnDetection(
-            threshold=turn.threshold,
-            prefix_ms=turn.prefix_ms,
-            silence_ms=turn.silence_ms,
-            known_phrase_silence_ms=min(turn.known_phrase_silence_ms, turn.silence_ms),
-        )
-        options = SessionOptions(
-            instructions=llm.instructions,
-            turn_detection=detection,
-            temperature=llm.temperature,
-            max_output_tokens=llm.max_output_tokens,
-        )
-        return SessionDefaults(
-            options=options,
-            model="visavis",
-            voice="visavis",
-            transcription_model=self.config.asr.provider,
-            text_max_chars=self.config.server.text_max_chars,
-        )
-
-    def settings(self, wishes: Sequence[Mapping[str, Any]]) -> tuple[SessionSettings, list[Problem]]:
-        """A new session's settings: the defaults, changed by each of the wishes in turn."""
-        settings = SessionSettings(self.defaults())
-        return settings, [problem for wish in wishes for problem in settings.update(wish)]
-
-
 class Conversation:
     """One session and its codec, from the first event to the hang-up."""
 
@@ -91,12 +51,14 @@ class Conversation:
         wishes: Sequence[Mapping[str, Any]],
         send: Callable[[str], None],
         media: MediaSink | None,
+        offer: Callable[[str], None] | None = None,
     ) -> None:
         """
         Args:
             wishes: session settings that came with the call, the later ones winning.
             send: takes the server's events, one JSON text each; never waits.
             media: None for a client that takes its audio as events.
+            offer: as `send`, for events that may be lost.
         """
         config = service.config
         self._clock = asyncio.get_running_loop().time
@@ -104,7 +66,7 @@ class Conversation:
         self._limits = config.server
         self._log_transcripts = config.privacy.log_transcripts
         self.settings, problems = service.settings(wishes)
-        self._encoder = Encoder(self.settings, send, webrtc=media is not None)
+        self._encoder = Encoder(self.settings, send, webrtc=media is not None, offer=offer)
         self._encoder.session_created()
         for problem in problems:
             self._encoder.error(problem, None)
@@ -232,7 +194,7 @@ async def converse_webrtc(
         return
     try:
         call.last_packet = lambda: peer.last_packet
-        conversation = Conversation(service, wishes, peer.send, peer)
+        conversation = Conversation(service, wishes, peer.send, peer, peer.offer)
         answered.set_result(peer.answer_sdp)
         await conversation.run(call, conversation.until(ended), _until_closed(peer))
     finally:

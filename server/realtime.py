@@ -29,11 +29,15 @@ from server.realtime_decode import (
     read_response,
 )
 from server.realtime_encode import Encoder
-from server.realtime_session import Problem, SessionSettings
-from server.realtime_values import Json
+from server.realtime_motion import FrameGate, read_motion_frame
+from server.realtime_session import SessionSettings
+from server.realtime_values import Json, Problem
 
 LARGE = 65_536
 """Characters from which a message is parsed in a thread: parsing more would hold up a 20 ms tick."""
+
+LIFELESS = ("input_audio_buffer.append", "visavis.motion.frame")
+"""Events that a machine sends on its own."""
 
 UNHEARD = "audio inside an item is not transcribed: send it with input_audio_buffer.append, or add its transcript"
 
@@ -68,6 +72,7 @@ class Codec:
         self._microphone = microphone
         self._message_max = message_max
         self._decoder = AudioDecoder()
+        self._frames = FrameGate()
         self._handlers: dict[str, Callable[[Json], Awaitable[None]]] = {
             "session.update": self._update,
             "input_audio_buffer.append": self._append,
@@ -81,10 +86,12 @@ class Codec:
             "response.create": self._respond,
             "response.cancel": self._cancel,
             "visavis.clock": self._tell_clock,
+            "visavis.motion.frame": self._drive,
         }
 
     async def receive(self, message: str | bytes) -> bool:
-        """Act on one event. False for audio, which is no sign of life: an open microphone sends it without end."""
+        """Act on one event. False for what is no sign of life: an open microphone sends audio without end, and a camera
+        the frames of a face."""
         event: Json = {}
         try:
             event = await self._read(message)
@@ -98,7 +105,7 @@ class Codec:
             self._refuse(Problem(str(error), error.param or "", error.code or "invalid_value"), event)
         except ItemError as error:
             self._refuse(Problem(str(error), "item_id", _ITEM_CODES.get(event["type"], "invalid_value")), event)
-        return event.get("type") != "input_audio_buffer.append"
+        return event.get("type") not in LIFELESS
 
     async def _read(self, message: str | bytes) -> Json:
         if len(message) > self._message_max:
@@ -178,6 +185,10 @@ class Codec:
     async def _cancel(self, event: Json) -> None:
         wanted = event.get("response_id")
         self._session.cancel(wanted if isinstance(wanted, str) else None)
+
+    async def _drive(self, event: Json) -> None:
+        if self._frames.admit(asyncio.get_running_loop().time()):
+            self._session.drive(*read_motion_frame(event))
 
     async def _tell_clock(self, event: Json) -> None:
         self._encoder.clock(

@@ -9,8 +9,15 @@ from typing import cast
 from engines import Message
 from pipeline.conversation import Item, Part, PartKind, Role
 from pipeline.options import ResponseRequest
-from server.realtime_session import Problem
-from server.realtime_values import Json, read_json, read_max_tokens, read_modalities, read_temperature, read_text
+from server.realtime_values import (
+    Json,
+    Problem,
+    read_json,
+    read_max_tokens,
+    read_modalities,
+    read_temperature,
+    read_text,
+)
 
 MAX_ID = 64
 """Characters of a client's item id or event id: the Realtime API's own ids are 32."""

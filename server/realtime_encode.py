@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from itertools import count
 
 from engines.unicode import repair
-from pipeline.conversation import Item, Part
+from pipeline.conversation import Item
 from pipeline.events import (
     AudioCleared,
     AudioCommitted,
@@ -24,6 +24,7 @@ from pipeline.events import (
     ItemDeleted,
     ItemDone,
     ItemTruncated,
+    Moved,
     OutputAudioCleared,
     OutputAudioDelta,
     OutputAudioStarted,
@@ -37,14 +38,16 @@ from pipeline.events import (
     SpeechStarted,
     SpeechStopped,
     StateChanged,
+    TagIgnored,
     TurnTiming,
-    Usage,
 )
 from pipeline.options import Modality, ResponseRequest
 from server.endings import Limit
 from server.realtime_audio import AudioEncoder
-from server.realtime_session import Problem, SessionSettings
-from server.realtime_values import Json, format_to_wire
+from server.realtime_motion import motion_to_wire
+from server.realtime_session import SessionSettings
+from server.realtime_values import Json, Problem, format_to_wire
+from server.realtime_wire import item_to_wire, place_to_wire, status_to_wire, usage_to_wire
 
 
 @dataclass(slots=True)
@@ -60,11 +63,20 @@ class _Open:
 class Encoder:
     """Writes each event to `send` as one JSON text, in the order in which the session tells them."""
 
-    def __init__(self, settings: SessionSettings, send: Callable[[str], None], *, webrtc: bool) -> None:
+    def __init__(
+        self,
+        settings: SessionSettings,
+        send: Callable[[str], None],
+        *,
+        webrtc: bool,
+        offer: Callable[[str], None] | None = None,
+    ) -> None:
         """
         Args:
             webrtc: sound goes over a media track: `output_audio_buffer.*` events take the place of audio deltas.
+            offer: as `send`, for an event that may be lost; None where there are none of these.
         """
+        self._offer = offer
         self._settings = settings
         self._send = send
         self._webrtc = webrtc
@@ -120,6 +132,13 @@ class Encoder:
                 self._output_item_done(event)
             case ResponseDone():
                 self._response_done(event)
+            case Moved():
+                if self._offer is not None and "motion" in self._settings.events:
+                    self._write("visavis.motion", self._offer, **motion_to_wire(event))
+            case TagIgnored(tag):
+                if "warning" in self._settings.events:
+                    message = f"the reply's tag {tag} has no meaning and was left out"
+                    self._write("visavis.warning", code="unknown_tag", message=message, tag=tag)
             case StateChanged():
                 if "state" in self._settings.events:
                     self._write("visavis.state", state=event.mood)
@@ -127,10 +146,10 @@ class Encoder:
                 if "timing" in self._settings.events:
                     self._write("visavis.turn.timing", **asdict(event))
 
-    def _write(self, kind: str, **fields: object) -> None:
+    def _write(self, kind: str, to: Callable[[str], None] | None = None, /, **fields: object) -> None:
         event = {"type": kind, "event_id": f"event_{next(self._numbers)}", **fields}
         # Whatever an engine let through, what leaves here is UTF-8.
-        self._send(repair(json.dumps(event, ensure_ascii=False, separators=(",", ":"))))
+        (to or self._send)(repair(json.dumps(event, ensure_ascii=False, separators=(",", ":"))))
 
     def _input_audio(self, event: SpeechStarted | SpeechStopped | AudioCommitted | AudioCleared) -> None:
         match event:
@@ -196,10 +215,10 @@ class Encoder:
         if response.in_conversation:
             self._write("conversation.item.added", previous_item_id=event.previous_item_id, item=item)
         part = {"type": "audio", "transcript": ""} if response.audible else {"type": "text", "text": ""}
-        self._write("response.content_part.added", **_place(event.response_id, event.item.id), part=part)
+        self._write("response.content_part.added", **place_to_wire(event.response_id, event.item.id), part=part)
 
     def _output_delta(self, event: OutputAudioDelta | OutputTextDelta) -> None:
-        place = _place(event.response_id, event.item_id)
+        place = place_to_wire(event.response_id, event.item_id)
         match event:
             case OutputAudioDelta():
                 delta = self._audio.encode(event.pcm, self._settings.output_format)
@@ -211,7 +230,7 @@ class Encoder:
 
     def _output_item_done(self, event: OutputItemDone) -> None:
         response = self._open[event.response_id]
-        place, text = _place(event.response_id, event.item.id), event.item.text
+        place, text = place_to_wire(event.response_id, event.item.id), event.item.text
         if response.audible:
             self._write("response.output_audio.done", **place)
             self._write("response.output_audio_transcript.done", **place, transcript=text)
@@ -233,9 +252,9 @@ class Encoder:
             response=response
             | {
                 "status": event.status,
-                "status_details": _status_details(event),
+                "status_details": status_to_wire(event),
                 "output": [item_to_wire(event.item)] if event.item else [],
-                "usage": _usage(event.usage),
+                "usage": usage_to_wire(event.usage),
             },
         )
 
@@ -252,47 +271,3 @@ class Encoder:
             },
             "metadata": request.metadata,
         }
-
-
-def item_to_wire(item: Item) -> Json:
-    """A message item, whole but for audio data."""
-    return {
-        "id": item.id,
-        "object": "realtime.item",
-        "type": "message",
-        "role": item.role,
-        "status": item.status,
-        "content": [_part_to_wire(part) for part in item.parts],
-    }
-
-
-def _part_to_wire(part: Part) -> Json:
-    # `transcript` is there even while it is null: a client of OpenAI's own dies of its absence.
-    if part.kind in ("input_audio", "output_audio"):
-        return {"type": part.kind, "transcript": part.text}
-    return {"type": part.kind, "text": part.text or ""}
-
-
-def _place(response_id: str, item_id: str) -> Json:
-    return {"response_id": response_id, "item_id": item_id, "output_index": 0, "content_index": 0}
-
-
-def _status_details(event: ResponseDone) -> Json | None:
-    match event.status:
-        case "completed" | "in_progress":
-            return None
-        case "failed":
-            error = {"type": "server_error", "code": "response_failed", "message": event.reason or "it failed"}
-            return {"type": "failed", "error": error}
-        case "cancelled" | "incomplete":
-            return {"type": event.status, "reason": event.reason}
-
-
-def _usage(usage: Usage) -> Json:
-    return {
-        "total_tokens": usage.input_tokens + usage.output_tokens,
-        "input_tokens": usage.input_tokens,
-        "output_tokens": usage.output_tokens,
-        "input_token_details": {"text_tokens": usage.input_tokens, "audio_tokens": 0, "cached_tokens": 0},
-        "output_token_details": {"text_tokens": usage.output_tokens, "audio_tokens": 0},
-    }

@@ -1,21 +1,23 @@
 """The Realtime `session` object: what a client may set of it, and the whole of it as it holds.
 
 Shapes are those of `openai.types.realtime.RealtimeSessionCreateRequest`. Our own keys live in `session.visavis`:
-`events` (settable, names of our own event groups to receive: `"state"`, `"timing"`, `"ended"`) and `ai_generated`
-(read only).
+`events` (names of our own event groups to receive), `emotion`, `intensity`, `manner` and `punctuation` (how she feels
+and moves where no tag says otherwise), and `ai_generated` (read only).
 """
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, cast
 
 from pipeline.options import SessionOptions, TurnDetection
 from server.realtime_values import (
+    EXPRESSION,
     AudioFormat,
     Json,
+    Problem,
     format_to_wire,
     read_format,
     read_max_tokens,
@@ -28,8 +30,8 @@ from server.realtime_values import (
 AI_GENERATED = "The person you see and hear is AI-generated: her face and her voice are synthetic."
 """The disclosure that every session carries."""
 
-EVENT_GROUPS = ("state", "timing", "ended")
-"""Our own events: `visavis.state`, `visavis.turn.timing`, `visavis.ended`."""
+EVENT_GROUPS = ("state", "timing", "ended", "motion", "warning")
+"""Our own events: `visavis.state`, `visavis.turn.timing`, `visavis.ended`, `visavis.motion`, `visavis.warning`."""
 
 MAX_NAME = 100
 """Characters of a model or voice name that is echoed back."""
@@ -39,15 +41,6 @@ MAX_SILENCE_MS = 10_000
 EAGERNESS_MS = {"low": 800, "high": 300}
 """Silence that ends a turn under `semantic_vad`, where it is not the configured one (`medium`, `auto`): we have no
 semantic model, so eagerness becomes patience."""
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """A part of an update that can't be met; the rest of the update holds."""
-
-    message: str
-    param: str
-    code: str = "invalid_value"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +115,11 @@ class SessionSettings:
                 },
                 "output": {"format": format_to_wire(self.output_format), "voice": self.voice, "speed": 1.0},
             },
-            "visavis": {"ai_generated": AI_GENERATED, "events": sorted(self.events)},
+            "visavis": {
+                "ai_generated": AI_GENERATED,
+                "events": sorted(self.events),
+                **asdict(options.expression),
+            },
         }
         if options.temperature is not None:
             session["temperature"] = options.temperature
@@ -247,6 +244,17 @@ def _take_tool_choice(settings: SessionSettings, value: object) -> None:
 def _take_events(settings: SessionSettings, value: object) -> None:
     names = cast(list[object], value) if isinstance(value, list) else []
     settings.events = frozenset(name for name in EVENT_GROUPS if name in names)
+    settings.options = replace(settings.options, report_motion="motion" in settings.events)
+
+
+def _take_expression(key: str, read: Callable[[object], object]) -> Callable[[SessionSettings, Any], None]:
+    def take(settings: SessionSettings, value: object) -> None:
+        if value is None:
+            value = getattr(settings.defaults.options.expression, key)
+        expression = replace(settings.options.expression, **{key: read(value)})
+        settings.options = replace(settings.options, expression=expression)
+
+    return take
 
 
 def _check_type(_: SessionSettings, value: object) -> None:
@@ -269,6 +277,7 @@ _TAKERS: dict[str, Callable[[SessionSettings, Any], None]] = {
     "audio.output.format": _take_output_format,
     "audio.output.voice": _take_voice,
     "visavis.events": _take_events,
+    **{f"visavis.{key}": _take_expression(key, read) for key, read in EXPRESSION.items()},
 }
 """Everything that a client may set, by its path in the session object."""
 

@@ -7,9 +7,12 @@ for other models send them, and some end on any `error`.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from engines.media import SAMPLE_RATE
+from engines.tags import EMOTIONS, MANNERS, NEUTRAL
 from engines.unicode import repair
 from pipeline.options import Modality
 
@@ -24,6 +27,15 @@ BETA_FORMATS: dict[str, AudioFormat] = {
     "g711_alaw": "audio/pcma",
 }
 """What they were called before the GA interface; some clients' users still write them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A part of an update that can't be met; the rest of the update holds."""
+
+    message: str
+    param: str
+    code: str = "invalid_value"
 
 
 def read_json(data: str | bytes) -> object:
@@ -113,6 +125,26 @@ def read_number(value: object, low: float, high: float, name: str) -> float:
     return float(min(max(value, low), high))
 
 
+def read_choice(value: object, names: Sequence[str], name: str) -> str:
+    """
+    Raises:
+        ValueError: none of `names`.
+    """
+    if not isinstance(value, str) or value not in names:
+        raise ValueError(f"{name} must be {', '.join(names[:-1])} or {names[-1]}")
+    return value
+
+
+def read_flag(value: object, name: str) -> bool:
+    """
+    Raises:
+        ValueError: neither true nor false.
+    """
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} must be true or false")
+    return value
+
+
 def read_format(value: object) -> AudioFormat:
     """
     Raises:
@@ -129,3 +161,12 @@ def read_format(value: object) -> AudioFormat:
             raise ValueError(f"audio/pcm is mono at {SAMPLE_RATE} Hz here, not {str(rate)[:20]}: resample it")
         return known
     raise ValueError(f"format.type must be {' or '.join(AUDIO_FORMATS)}")
+
+
+EXPRESSION: dict[str, Callable[[object], object]] = {
+    "emotion": lambda value: read_choice(value, EMOTIONS, "visavis.emotion"),
+    "intensity": lambda value: read_number(value, 0, 1, "visavis.intensity"),
+    "manner": lambda value: read_choice(value, (NEUTRAL, *MANNERS), "visavis.manner"),
+    "punctuation": lambda value: read_flag(value, "visavis.punctuation"),
+}
+"""The fields of `Expression`, each with its reader."""

@@ -40,6 +40,9 @@ MAX_KEPT = MAX_QUEUED // 2
 """Bytes kept for a peer that has not opened the channel: further ones are dropped, as it may be there for her voice
 and face alone. Less than `MAX_QUEUED`, so that opening it late leaves room to read."""
 
+MAX_STALE = 16 * 1024
+"""Bytes before which what becomes stale is still sent: about a second of motion, a tenth of one at 1 Mbit/s."""
+
 AUDIO_BACKLOG = 50
 """20 ms packets that may wait for the encoder: a second. Beyond that the machine is lost anyway, and memory is not."""
 
@@ -218,6 +221,16 @@ class Peer:
             if self._channel.bufferedAmount > MAX_QUEUED:
                 log.warning("a peer leaves its messages unread; giving it up")
                 self._end("lost")
+
+    def offer(self, text: str) -> None:
+        """Send one small message at once or not at all: for what the next one makes stale.
+
+        Args:
+            text: fit for UTF-8.
+        """
+        channel = self._channel
+        if channel is not None and channel.readyState == "open" and channel.bufferedAmount < MAX_STALE:
+            channel.send(text)
 
     def _keep(self, text: str, size: int) -> None:
         if self._outbox_full:

@@ -17,9 +17,10 @@ from engines.fake import FakeMotion, FakeTTS
 from engines.media import COEFFS, FPS, SAMPLE_RATE, AudioChunk, Coeffs, Image
 from engines.motion.idle import IdleBody
 from engines.tags import Tag
+from pipeline.options import Expression
 from pipeline.stages import LEAD_IN
 from server.realtime_session import AI_GENERATED
-from server.say import BEFORE_S, SayError, record
+from server.say import BEFORE_S, SayError, record, spoken
 
 pytestmark = pytest.mark.e2e
 
@@ -51,7 +52,9 @@ def decoded(path: Path) -> tuple[np.ndarray, np.ndarray, dict[str, str]]:
 
 def test_lips_begin_before_the_voice_and_end_with_it(tmp_path: Path) -> None:
     path = tmp_path / "said.mp4"
-    seconds = record("One two three four five.", path, FakeTTS(), FakeMotion(), IdleBody(), Lamp())
+    seconds = record(
+        spoken("One two three four five.", FakeTTS()), path, FakeMotion(), IdleBody(), Lamp(), Expression()
+    )
     light, sound, metadata = decoded(path)
     assert len(light) == round(seconds * FPS)
     lit = np.flatnonzero(light > 120) / FPS
@@ -64,7 +67,7 @@ def test_lips_begin_before_the_voice_and_end_with_it(tmp_path: Path) -> None:
 
 def test_a_failure_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(SayError, match="nothing to say"):
-        record("…", tmp_path / "said.mp4", Mute(), FakeMotion(), IdleBody(), Lamp())
+        record(spoken("…", Mute()), tmp_path / "said.mp4", FakeMotion(), IdleBody(), Lamp(), Expression())
     assert list(tmp_path.iterdir()) == []
 
 

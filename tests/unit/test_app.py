@@ -52,6 +52,9 @@ class FakePeer:
     def send(self, text: str) -> None:
         self.sent.append(text)
 
+    def offer(self, text: str) -> None:
+        self.sent.append(text)
+
     def audio(self, pcm: Pcm, pts: int) -> None:
         """Nobody hears it."""
 

@@ -14,9 +14,10 @@ from engines.fake import FakeLLM
 from server.calls import PLACE_TAKEN, Call, CallTable
 from server.config import Config
 from server.config_keys import Server
-from server.connection import Conversation, Service, converse_websocket
+from server.connection import Conversation, converse_websocket
 from server.endings import HungUp
 from server.observe import Metrics
+from server.service import Service
 from server.websocket import LAST_PACKET
 from tests.unit.stage import Sink, fakes
 

@@ -12,8 +12,7 @@ pytestmark = pytest.mark.unit
 def cut(tokens: list[str]) -> list[str]:
     phraser = Phraser()
     phrases = [phrase for token in tokens for phrase in phraser.feed(token)]
-    rest = phraser.flush()
-    return [phrase.text for phrase in phrases + ([rest] if rest else [])]
+    return [phrase.text for phrase in [*phrases, *phraser.flush()]]
 
 
 def test_first_phrase_ends_at_the_first_clause() -> None:

@@ -13,7 +13,8 @@ from pipeline import events as ev
 from pipeline.conversation import Item, Part
 from pipeline.options import ResponseRequest, SessionOptions
 from server.realtime_encode import Encoder
-from server.realtime_session import Problem, SessionDefaults, SessionSettings
+from server.realtime_session import SessionDefaults, SessionSettings
+from server.realtime_values import Problem
 from tests.unit import wire
 
 pytestmark = pytest.mark.unit
