@@ -1,0 +1,227 @@
+"""A person's video as a capture: cropped frames, masks, and for every frame the coefficients that it shows.
+
+Two passes over the file: the first finds the face and decides whether the clip can be used at all, the second cuts and
+masks the pictures. What comes out is the folder that `training.capture` reads and `training.fit` learns from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from engines.media import ARKIT_NAMES, FPS, SAMPLE_RATE
+from engines.nerf.geometry import SIZE
+
+from . import contours, video
+from .footage import Footage
+from .head_pose import RigidTrack, solve
+from .landmarks import LANDMARKS, find_faces, landmarker_file
+from .matte import Matte
+from .smoothing import outliers, smoothed
+
+FACE_SHARE = 0.42
+"""Of the crop's height that the face's oval takes, where the video has that much round it: hair and shoulders fit."""
+HELD_OUT = 0.1
+"""The last tenth of the clip is kept for evaluation."""
+WORST_POSE = 3.0
+"""Times the usual reprojection error: beyond, a hand or a blur misled the tracker."""
+POSE_STIFFNESS, SHAPE_STIFFNESS = 4.0, 0.3
+"""Of `smoothed`: a head carries weight, lips close within two frames."""
+PIVOT = (0.0, -6.5, -5.0)
+"""Centimetres from between the temples to the top of the neck, about which a head turns."""
+
+Progress = Callable[[str, int], None]
+
+
+@dataclass(frozen=True)
+class Track:
+    """What a clip of n frames holds."""
+
+    rigid: RigidTrack
+    shapes: NDArray[np.float64]
+    """[n, 52], 0..1."""
+    raw_shapes: NDArray[np.float64]
+    """The same as the tracker gave them."""
+    marks: NDArray[np.float64]
+    """[n, 478, 2], pixels of the crop."""
+    dropped: dict[int, str]
+    """Frame -> why it is not learned from."""
+    gains: NDArray[np.float64]
+    warnings: tuple[str, ...]
+
+
+def track(source: Path, folder: Path, landmarker: Path | None, tell: Progress = lambda *_: None) -> Track:
+    """Writes the capture of the video `source` to `folder`.
+
+    Args:
+        landmarker: mediapipe's file, see `training.landmarks.landmarker_file`.
+        tell: takes what is being done and how many frames of it are done.
+
+    Raises:
+        ValueError: the video or the landmarker can't be used; the message says what to do, and names times.
+    """
+    info = video.probe(source)
+    model = landmarker_file(landmarker)
+    footage = _watch(source, model, tell)
+    footage.check()
+    warnings = _warnings(info)
+    faces = [face for face in footage.faces if face is not None]
+    crop = _crop(np.stack([face.landmarks for face in faces]), info.width, info.height)
+    found = _solve(footage, crop, warnings)
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_pictures(source, folder, crop, found, tell)
+    _write(folder, found, source)
+    pcm = video.sound(source)[: len(found.shapes) * SAMPLE_RATE // FPS]
+    if len(pcm):
+        _write_sound(folder / "clip.flac", pcm)
+    return found
+
+
+def _watch(source: Path, model: Path, tell: Progress) -> Footage:
+    footage = Footage()
+    ahead: list[NDArray[np.uint8]] = []
+
+    def passing() -> Iterator[NDArray[np.uint8]]:
+        for picture in video.pictures(source):
+            ahead.append(picture)
+            yield picture
+
+    for faces in find_faces(passing(), model):
+        footage.add(ahead.pop(0), faces)
+        tell("finding the face", len(footage.faces))
+    if len(footage.faces) < video.SHORTEST_S * FPS:
+        raise ValueError(f"{source} has only {len(footage.faces) / FPS:.1f} s of pictures: give at least 5 s")
+    return footage
+
+
+def _warnings(info: video.VideoInfo) -> tuple[str, ...]:
+    said: list[str] = []
+    if not info.audio:
+        said.append("the video has no sound: the avatar will have this face, but not this voice or manner of speaking")
+    if min(info.width, info.height) < SIZE:
+        said.append(f"the video is {info.width}x{info.height}, smaller than the {SIZE} at which the face is shown")
+    return tuple(said)
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A square of the picture, pixels."""
+
+    left: int
+    top: int
+    side: int
+
+    def points(self, marks: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Landmarks [..., 3] in pixels of the picture as pixels of the crop at `SIZE`."""
+        return np.asarray(marks - (self.left, self.top, 0), np.float64) * (SIZE / self.side)
+
+    def cut(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """uint8[SIZE, SIZE, 3]."""
+        square = Image.fromarray(picture[self.top : self.top + self.side, self.left : self.left + self.side])
+        return np.asarray(square.resize((SIZE, SIZE), Image.Resampling.LANCZOS), np.uint8)
+
+
+def _crop(marks: NDArray[np.float32], width: int, height: int) -> Crop:
+    """One square for the whole clip, so that the backdrop stands still."""
+    tall = float(np.median(np.ptp(marks[:, contours.MESH_68, 1], axis=1)))
+    side = int(min(max(tall / FACE_SHARE, 64), width, height))
+    centre = np.median(marks[:, contours.MESH_68, :2].mean(1), axis=0)
+    left = int(np.clip(centre[0] - side / 2, 0, width - side))
+    top = int(np.clip(centre[1] - 0.5 * side, 0, height - side))
+    return Crop(left, top, side)
+
+
+def _solve(footage: Footage, crop: Crop, warnings: tuple[str, ...]) -> Track:
+    count = len(footage.faces)
+    known = np.array([face is not None for face in footage.faces])
+    dropped = {int(frame): "no face" for frame in np.flatnonzero(~known)}
+    marks, poses = np.zeros((count, LANDMARKS, 3)), np.zeros((count, 3, 3))
+    raw = np.zeros((count, len(ARKIT_NAMES)))
+    last = next(face for face in footage.faces if face is not None)
+    for index, face in enumerate(footage.faces):
+        last = face or last
+        marks[index], raw[index] = crop.points(last.landmarks), last.blendshapes
+        poses[index] = last.pose[:3, :3]
+    rigid = solve(marks, poses, (SIZE, SIZE), PIVOT)
+    lost = rigid.error_px > WORST_POSE * np.median(rigid.error_px)
+    lost |= outliers(np.concatenate([np.degrees(rigid.angles), rigid.shift], 1), times=12.0)
+    dropped |= {int(frame): "the pose jumps" for frame in np.flatnonzero(lost & known)}
+    weight = (known & ~lost).astype(float)
+    rigid = RigidTrack(
+        rigid.camera,
+        rigid.shape,
+        smoothed(rigid.angles, POSE_STIFFNESS, weight),
+        smoothed(rigid.shift, POSE_STIFFNESS, weight),
+        rigid.error_px,
+    )
+    shapes, gains, _ = contours.corrected(raw, marks[:, contours.MESH_68, :2])
+    lids = [index for index, name in enumerate(ARKIT_NAMES) if name.startswith("eyeBlink")]
+    smooth = np.clip(smoothed(shapes, SHAPE_STIFFNESS, known.astype(float)), 0, 1)
+    smooth[:, lids] = shapes[:, lids]  # a blink is over in six frames
+    return Track(rigid, smooth, raw, marks[..., :2], dropped, gains, warnings)
+
+
+def _write_pictures(source: Path, folder: Path, crop: Crop, found: Track, tell: Progress) -> None:
+    frames, masks = folder / "frames", folder / "masks"
+    frames.mkdir(exist_ok=True)
+    masks.mkdir(exist_ok=True)
+    matte = Matte()
+    shots: Iterable[NDArray[np.uint8]] = islice(video.pictures(source), len(found.shapes))
+    for index, picture in enumerate(shots):
+        cut = crop.cut(picture)
+        Image.fromarray(cut).save(frames / f"{index:05d}.jpg", quality=95, subsampling=0)
+        mask = matte.mask(cut, found.marks[index].astype(np.float32))
+        Image.fromarray(mask).save(masks / f"{index:05d}.png")
+        tell("cutting out the person", index + 1)
+
+
+def _write(folder: Path, found: Track, source: Path) -> None:
+    count = len(found.shapes)
+    split = np.full(count, "train", "<U5")
+    split[count - round(HELD_OUT * count) :] = "test"
+    split[sorted(found.dropped)] = "drop"
+    camera = found.rigid.camera
+    np.savez(
+        folder / "capture.npz",
+        arkit=found.shapes.astype(np.float32),
+        arkit_names=np.array(ARKIT_NAMES),
+        split=split,
+        angles=np.degrees(found.rigid.angles).astype(np.float32),
+        translation=found.rigid.shift.astype(np.float32),
+        landmarks=found.marks[:, contours.MESH_68].astype(np.float32),
+        pivot=np.array(camera.pivot, np.float32),
+        focal_px=np.float32(camera.focal),
+        cx=np.float32(camera.cx),
+        cy=np.float32(camera.cy),
+        camera=np.array(camera.position, np.float32),
+    )
+    told = {
+        "source": source.name,
+        "source_sha256": hashlib.sha256(source.read_bytes()).hexdigest(),
+        "frames": count,
+        "dropped": {str(frame): why for frame, why in sorted(found.dropped.items())},
+        "reprojection_px": round(float(np.median(found.rigid.error_px)), 3),
+        "gains": {name: round(float(gain), 3) for name, gain in zip(ARKIT_NAMES, found.gains, strict=True)},
+        "warnings": list(found.warnings),
+    }
+    (folder / "track.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+
+
+def _write_sound(path: Path, pcm: NDArray[np.int16]) -> None:
+    import av
+
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("flac", rate=SAMPLE_RATE, layout="mono")
+        for start in range(0, len(pcm), 4096):
+            frame = av.AudioFrame.from_ndarray(pcm[None, start : start + 4096], format="s16", layout="mono")
+            frame.sample_rate, frame.pts = SAMPLE_RATE, start
+            container.mux(stream.encode(frame))  # pyright: ignore[reportAttributeAccessIssue]
+        container.mux(stream.encode(None))  # pyright: ignore[reportAttributeAccessIssue]
