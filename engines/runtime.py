@@ -39,6 +39,17 @@ def fast_precision(core: ov.Core) -> str:
     return "bf16" if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "f32"
 
 
+def weights_are_finite(path: Path) -> bool:
+    """Whether every number stored in the graph at `path` is one.
+
+    Raises:
+        ValueError: the file is no graph.
+    """
+    constants = (node for node in _read(ov.Core(), path).get_ops() if node.get_type_name() == "Constant")
+    values = (node.data for node in constants)  # pyright: ignore[reportAttributeAccessIssue]
+    return all(np.isfinite(value).all() for value in values if value.dtype.kind == "f")
+
+
 class Graph:
     """A loaded graph with its own infer requests; use it from one thread at a time."""
 
@@ -100,12 +111,16 @@ class Graph:
         return {name: last.get_output_tensor(i).data for i, name in enumerate(self._outputs)}
 
 
-def _cut(core: ov.Core, path: Path, begins: Iterable[str], ends: Sequence[str]) -> ov.Model:
-    """The stretch of the graph from the tensors ``begins`` (and its inputs) to ``ends``."""
+def _read(core: ov.Core, path: Path) -> ov.Model:
     try:
-        model = core.read_model(path)
+        return core.read_model(path)
     except RuntimeError as error:
         raise ValueError(f"{path} is no graph that OpenVINO reads: export it again") from error
+
+
+def _cut(core: ov.Core, path: Path, begins: Iterable[str], ends: Sequence[str]) -> ov.Model:
+    """The stretch of the graph from the tensors ``begins`` (and its inputs) to ``ends``."""
+    model = _read(core, path)
     places = {name: port for node in model.get_ops() for port in node.outputs() for name in port.get_names()}
     absent = [name for name in (*begins, *ends) if name not in places]
     if absent:
