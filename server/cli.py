@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from server import cli_avatars, cli_bench, cli_train
+from server import cli_avatars, cli_bench, cli_motion, cli_train
 from server.cli_common import USAGE_ERROR, ConfigPath, Settings, console, fail, read_config
 
 EXTRAS = {
@@ -29,6 +29,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 cli_train.register(app)
 cli_avatars.register(app)
 cli_bench.register(app)
+cli_motion.register(app)
 
 
 def show_version(wanted: bool) -> None:
@@ -90,19 +91,22 @@ def serve(
 
 @app.command()
 def say(
-    text: Annotated[str, typer.Argument(help="What she says.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The MP4 file to write.")],
+    text: Annotated[str | None, typer.Argument(help="What she says, tags like [joy] included.")] = None,
+    audio: Annotated[Path | None, typer.Option(help="A recording that she speaks with, instead of TEXT.")] = None,
     config: ConfigPath = None,
     settings: Settings = None,
 ) -> None:
-    """Write an MP4 of her saying TEXT."""
+    """Write an MP4 of her saying TEXT, or speaking with the voice of a recording."""
+    if (text is None) == (audio is None):
+        raise fail("give either a TEXT or --audio FILE")
     chosen = read_config(config, settings)
     from server.say import SayError
     from server.say import say as run
 
     try:
         with console.status("She is saying it …"):
-            seconds = run(text, output, chosen)
+            seconds = run(text, output, chosen, audio)
     except SayError as error:
         raise fail(str(error)) from None
     console.print(f"{output}: {seconds:.1f} s", markup=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import SecretStr
 
-from engines import ASR, LLM, TTS, RemoteASR, RemoteTTS
+from engines import ASR, LLM, TTS, Idle, Motion, RemoteASR, RemoteTTS
 from engines.knowledge import KnowledgeChat, recogniser_phrases
 from engines.knowledge_file import DEFAULT_KNOWLEDGE, Knowledge, load_knowledge
 from engines.motion.idle import IdleBody
@@ -29,11 +29,21 @@ def build_engines(config: Config) -> Engines:
         tts=_voice(config),
         asr=_recogniser(config, knowledge),
         vad=SileroVAD(),
-        motion=SpeechMotion(),
-        idle=IdleBody(),
+        motion=build_motion(config),
+        idle=build_body(config),
         align=_aligner(config),
         renderers=RendererPool(lambda: load_renderer(config.avatar.path, config.avatar.threads)),
     )
+
+
+def build_motion(config: Config) -> Motion:
+    """What makes lips of a voice."""
+    return SpeechMotion()
+
+
+def build_body(config: Config) -> Idle:
+    """What the rest of the face and the head do."""
+    return IdleBody()
 
 
 def _language_model(config: Config, knowledge: Knowledge) -> LLM:
