@@ -14,6 +14,7 @@ FORMAT = 2
 """Of `meta.json` and of the graph's named tensors."""
 
 Digest = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
+Point = tuple[float, float, float]
 Vector = Annotated[list[float], Field(min_length=COEFFS, max_length=COEFFS)]
 
 
@@ -27,8 +28,22 @@ class CameraMeta(_Checked):
     focal: Annotated[float, Field(gt=0)]
     cx: float
     cy: float
-    position: tuple[float, float, float]
-    pivot: tuple[float, float, float]
+    position: Point
+    pivot: Point
+
+
+class WindowMeta(_Checked):
+    """The part of the picture that is drawn, pixels: see `engines.nerf.geometry.Window`."""
+
+    top: Annotated[int, Field(ge=0, le=512, multiple_of=4)]
+    height: Annotated[int, Field(ge=64, le=512, multiple_of=8)]
+    width: Annotated[int, Field(ge=64, le=512, multiple_of=8)]
+
+    @model_validator(mode="after")
+    def _within(self) -> WindowMeta:
+        if self.top + self.height > 512:
+            raise ValueError("the window reaches below the picture")
+        return self
 
 
 class AvatarMeta(_Checked):
@@ -49,6 +64,11 @@ class AvatarMeta(_Checked):
     coeffs_high: Vector
     """What it was trained on, each coefficient's lowest and highest value; others are clamped."""
     camera: CameraMeta
+    window: WindowMeta
+    box_centre: Point
+    box_half: Point
+    head_centre: Point
+    """Centimetres: see `engines.nerf.geometry.Scene`."""
     licence: Annotated[str, StringConstraints(min_length=1, max_length=200)]
     """A name, or the file of the folder that holds it."""
     consent: Annotated[str, StringConstraints(min_length=1, max_length=2000)] | None

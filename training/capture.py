@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from engines.media import ARKIT_NAMES
-from engines.nerf.geometry import BLENDSHAPES, SIZE, Camera
+from engines.nerf.geometry import BLENDSHAPES, SIZE, Camera, Scene, Window
 
 SHAPES = {  # of the arrays that hold an entry a frame
     "arkit": (BLENDSHAPES,),
@@ -21,6 +21,14 @@ SHAPES = {  # of the arrays that hold an entry a frame
     "angles": (3,),
     "translation": (3,),
     "landmarks": (68, 2),
+}
+# Where the synthetic person's head is, for a capture that doesn't say: all that moves lies in y 33-407 and, hair tips
+# included, the head is never wider than 296 px; a window centred so keeps 6 px from the hair in every pose.
+USUAL = {
+    "window": (28, 384, 312),
+    "box_centre": (0.0, -1.0, 5.0),
+    "box_half": (13.5, 17.25, 13.5),
+    "head_centre": (0.0, -3.0, -0.5),
 }
 KEYS = (*SHAPES, "arkit_names", "pivot", "focal_px", "cx", "cy", "camera")
 
@@ -38,7 +46,7 @@ class Capture:
     """
 
     folder: Path
-    camera: Camera
+    scene: Scene
     coeffs: NDArray[np.float32]
     landmarks: NDArray[np.float32]
     split: NDArray[np.str_]
@@ -92,18 +100,26 @@ def load(folder: Path) -> Capture:
         ValueError: the folder, a key or a shape is not what a capture has; the message says what to do.
     """
     data = _arrays(Path(folder) / "capture.npz")
-    x, y, z = (float(v) for v in data["camera"])
-    px, py, pz = (float(v) for v in data["pivot"])
-    camera = Camera(float(data["focal_px"]), float(data["cx"]), float(data["cy"]), (x, y, z), (px, py, pz))
+    camera = Camera(
+        float(data["focal_px"]), float(data["cx"]), float(data["cy"]), _point(data["camera"]), _point(data["pivot"])
+    )
+    top, height, width = (int(value) for value in data["window"])
+    box_centre, box_half, head_centre = (_point(data[key]) for key in ("box_centre", "box_half", "head_centre"))
+    scene = Scene(camera, Window(top, height, width), box_centre, box_half, head_centre)
     coeffs = np.concatenate([data["arkit"], np.radians(data["angles"]), data["translation"]], axis=1)
     return Capture(
         Path(folder),
-        camera,
+        scene,
         coeffs.astype(np.float32),
         data["landmarks"].astype(np.float32),
         data["split"],
         hashlib.sha256((Path(folder) / "capture.npz").read_bytes()).hexdigest(),
     )
+
+
+def _point(values: NDArray[Any]) -> tuple[float, float, float]:
+    x, y, z = (float(value) for value in values)
+    return x, y, z
 
 
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:
@@ -114,6 +130,7 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
             data = {key: stored[key] for key in stored.files}
     except (OSError, ValueError, BadZipFile) as error:
         raise ValueError(f"{path} can't be read ({error}): copy the capture again") from error
+    data = {key: np.array(value) for key, value in USUAL.items()} | data
     absent = [key for key in KEYS if key not in data]
     if absent:
         raise ValueError(f"{path} lacks {', '.join(absent)}: write the capture again with these arrays")
@@ -121,7 +138,7 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     if count == 0:
         raise ValueError(f"{path} holds no frames: capture some first")
     wanted = {key: (count, *shape) for key, shape in SHAPES.items()}
-    wanted |= {"arkit_names": (BLENDSHAPES,), "pivot": (3,), "camera": (3,)}
+    wanted |= {"arkit_names": (BLENDSHAPES,), "pivot": (3,), "camera": (3,)} | dict.fromkeys(USUAL, (3,))
     for key, shape in wanted.items():
         if data[key].shape != shape:
             raise ValueError(f"{path}: {key} is {data[key].shape}, write it as {shape}")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from engines.avatar_meta import FORMAT, AvatarMeta, CameraMeta, read_meta
+from engines.avatar_meta import FORMAT, AvatarMeta, CameraMeta, WindowMeta, read_meta
 from engines.media import ARKIT_NAMES
 from engines.nerf.engine import load_renderer
 from engines.nerf.field import PortraitField
@@ -53,7 +54,7 @@ def export(model: PortraitField, capture: Capture, output: Path, consent: str | 
     output.mkdir(parents=True, exist_ok=True)
     data = build(model).SerializeToString()
     (output / "face.onnx").write_bytes(data)
-    camera, train = capture.camera, capture.coeffs[capture.indices("train")]
+    scene, train = capture.scene, capture.coeffs[capture.indices("train")]
     meta = AvatarMeta(
         format=FORMAT,
         engine="grid-nerf",
@@ -65,9 +66,11 @@ def export(model: PortraitField, capture: Capture, output: Path, consent: str | 
         arkit_names=list(ARKIT_NAMES),
         coeffs_low=[round(float(v), 5) for v in train.min(0)],
         coeffs_high=[round(float(v), 5) for v in train.max(0)],
-        camera=CameraMeta(
-            focal=camera.focal, cx=camera.cx, cy=camera.cy, position=camera.position, pivot=camera.pivot
-        ),
+        camera=CameraMeta(**asdict(scene.camera)),
+        window=WindowMeta(**asdict(scene.window)),
+        box_centre=scene.box_centre,
+        box_half=scene.box_half,
+        head_centre=scene.head_centre,
         licence="LICENSE",
         consent=consent,
         figures={},

@@ -116,11 +116,11 @@ class Fit:
         torch.manual_seed(seed)
         self.folder, self.seed, self.budget = folder, seed, 60 * minutes
         self.frames = read_frames(capture, device)
-        self.model = PortraitField(capture.camera).to(device)
+        self.model = PortraitField(capture.scene).to(device)
         with torch.no_grad():
             self.model.plate.copy_(self.frames.plate)
         self.adam = optimiser(self.model)
-        self.rays = torch.from_numpy(ray_directions(capture.camera, FIELD_STEP)).to(device)
+        self.rays = torch.from_numpy(ray_directions(capture.scene, FIELD_STEP)).to(device)
         self.at = Progressed()
 
     def order(self, step: int) -> int:

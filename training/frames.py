@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engines.nerf.geometry import COLS, RIM, ROWS, SIZE, TOP, WINDOW_H, WINDOW_W, place
+from engines.nerf.geometry import RIM, SIZE, place
 
 from .capture import Capture, box, eye_boxes, mouth_box
 
@@ -25,9 +25,9 @@ NECK = 12.0  # px under the chin: from there on skin may belong to the plate, so
 class Frames:
     """The training frames, cut to their windows, and what belongs to them; n frames."""
 
-    pictures: Tensor  # uint8 [n, 3, WINDOW_H, WINDOW_W]
-    weights: Tensor  # uint8 [n, WINDOW_H, WINDOW_W]
-    solid: Tensor  # uint8 [n, WINDOW_H, WINDOW_W]: 1 head, 0 not, 2 undecided
+    pictures: Tensor  # uint8 [n, 3, height, width] of the window
+    weights: Tensor  # uint8 [n, height, width]
+    solid: Tensor  # uint8 [n, height, width]: 1 head, 0 not, 2 undecided
     drive: Tensor  # [n, 1, 58]
     rot: Tensor  # [n, 1, 3, 3]
     origin: Tensor  # [n, 1, 1, 3]
@@ -87,16 +87,17 @@ def read_frames(capture: Capture, device: str) -> Frames:
     indices = capture.indices("train")
     if len(indices) == 0:
         raise ValueError(f"{capture.folder} has no frame with split 'train': mark the frames to learn from")
-    placed = [place(coeffs, capture.camera) for coeffs in capture.coeffs[indices]]
+    shown = capture.scene.window
+    placed = [place(coeffs, capture.scene) for coeffs in capture.coeffs[indices]]
     total, whole, count, skin = (np.zeros((SIZE, SIZE, n), np.float32) for n in (3, 3, 1, 1))
     pictures, weights, solids, faces = [], [], [], []
     for index, at in zip(indices, placed, strict=True):
-        window = slice(TOP, TOP + WINDOW_H), slice(at.left, at.left + WINDOW_W)
+        window = slice(shown.top, shown.top + shown.height), slice(at.left, at.left + shown.width)
         picture, landmarks = capture.frame(index), capture.landmarks[index]
         mask = capture.mask(index)
         solid = _solid(mask, landmarks)
         free = (solid == 0)[..., None]
-        free[TOP + WINDOW_H - 2 * RIM :] = True  # under the neck nothing moves
+        free[shown.top + shown.height - 2 * RIM :] = True  # under the neck nothing moves
         total += picture * free
         whole += picture
         skin += (mask == 2)[..., None]
@@ -105,8 +106,8 @@ def read_frames(capture: Capture, device: str) -> Frames:
         weights.append(_weights(solid, landmarks)[window])
         solids.append(solid[window])
         x0, y0, x1, y1 = box(landmarks[17:], 0.0)
-        row, col = (y0 + y1) // 4 - TOP // 2 - FACE_ROWS // 2, (x0 + x1) // 4 - at.left // 2 - FACE_COLS // 2
-        faces.append((min(max(row, 0), ROWS - FACE_ROWS), min(max(col, 0), COLS - FACE_COLS)))
+        row, col = (y0 + y1) // 4 - shown.top // 2 - FACE_ROWS // 2, (x0 + x1) // 4 - at.left // 2 - FACE_COLS // 2
+        faces.append((min(max(row, 0), shown.rows - FACE_ROWS), min(max(col, 0), shown.cols - FACE_COLS)))
     plate = measured_plate(total, count, whole, skin) / (255 * len(indices))
 
     def stack(arrays: list[NDArray[Any]]) -> Tensor:

@@ -4,9 +4,9 @@ Written by hand because layout changes, not arithmetic, are what a frame costs o
 tensors are the engine's contract. Inputs: ``drive`` [1, 58], ``rot`` [1, 3, 3] and ``origin`` [1, 1, 3] as
 ``engines.nerf.geometry.place`` gives them, and ``left``, int64 [1], the window's first column in pairs of pixels.
 ``delta`` and ``found`` are where the engine changes precision; ``plate_luma`` and ``plate_chroma``, cut from their
-``_band``, it gives itself. Outputs, uint8: ``y`` [384, 312], ``uv`` [2, 192, 156]
-and ``rgb`` [384, 312, 3] of the window, ``plate`` [512, 512, 3], the still picture round it. Opset 17, for from 20 on
-TensorRT silently runs GridSample as nearest.
+``_band``, it gives itself. Outputs, uint8: ``y`` [height, width], ``uv`` [2, rows, cols]
+and ``rgb`` [height, width, 3] of the window, ``plate`` [512, 512, 3], the still picture round it. Opset 17, for from 20
+on TensorRT silently runs GridSample as nearest.
 """
 
 from __future__ import annotations
@@ -29,13 +29,12 @@ from engines.nerf.field import (
     PAD_Y,
     PortraitField,
 )
-from engines.nerf.geometry import COEFFS, COLS, ROWS, SHELL_STEP, SIZE, TOP, WINDOW_H, WINDOW_W
+from engines.nerf.geometry import COEFFS, SHELL_STEP, SIZE, Window
 
 from .builder import Builder
 
 OPSET = 17
 ROUND = 0.5  # a cast to uint8 cuts off
-COARSE_Y, COARSE_X = ROWS // SHELL_STEP, COLS // SHELL_STEP
 
 
 def _planes(g: Builder, model: PortraitField) -> str:
@@ -62,7 +61,9 @@ def _planes(g: Builder, model: PortraitField) -> str:
 
 
 def _depths(g: Builder, model: PortraitField) -> str:
-    """Depth of each ray's two samples, cm: [1, 2, ROWS * COLS, 1]."""
+    """Depth of each ray's two samples, cm: [1, 2, rows * cols, 1]."""
+    window = model.scene.window
+    coarse_y, coarse_x = window.rows // SHELL_STEP, window.cols // SHELL_STEP
     coarse = g.const("rays_coarse", model.coarse.reshape(1, -1, 3))
     turned = g.op("MatMul", [coarse, "rot"], "coarse_turned")
     one, two, three = g.shape("i0", 0), g.shape("i2", 2), g.shape("i3", 3)
@@ -75,14 +76,14 @@ def _depths(g: Builder, model: PortraitField) -> str:
     crossing = g.op("Add", [g.op("Mul", [across, middle], "run"), origin_xy], "crossing")
     unit = g.const("box_unit", model.select[0, :2].sum(1).view(1, 1, 2))
     grid = g.op("Mul", [crossing, unit], "shell_flat")
-    grid = g.op("Reshape", [grid, g.shape("shell_grid_shape", 1, COARSE_Y, COARSE_X, 2)], "shell_grid")
+    grid = g.op("Reshape", [grid, g.shape("shell_grid_shape", 1, coarse_y, coarse_x, 2)], "shell_grid")
     offset = _sample(g, g.const("shell", model.shell), grid, "shell_offset")
-    middle = g.op("Reshape", [middle, g.shape("middle_shape", 1, 1, COARSE_Y, COARSE_X)], "middle_picture")
+    middle = g.op("Reshape", [middle, g.shape("middle_shape", 1, 1, coarse_y, coarse_x)], "middle_picture")
     depth = g.op("Add", [offset, middle], "depth_coarse")
     # Two small products enlarge it: a Resize of two channels spends ten times as long on layouts.
     tall = g.op("MatMul", [g.const("rays_enlarge_y", model.enlarge_y), depth], "depth_tall")
     depth = g.op("MatMul", [tall, g.const("rays_enlarge_x", model.enlarge_x.T)], "depth")
-    return g.op("Reshape", [depth, g.shape("depth_shape", 1, 2, ROWS * COLS, 1)], "depth_rays")
+    return g.op("Reshape", [depth, g.shape("depth_shape", 1, 2, window.rows * window.cols, 1)], "depth_rays")
 
 
 def _sample(g: Builder, picture: str, grid: str, name: str) -> str:
@@ -90,29 +91,31 @@ def _sample(g: Builder, picture: str, grid: str, name: str) -> str:
 
 
 def _features(g: Builder, model: PortraitField) -> str:
-    """Rays through the planes, the two-layer field and its compositing: [1, FEATURES, ROWS, COLS]."""
+    """Rays through the planes, the two-layer field and its compositing: [1, FEATURES, rows, cols]."""
+    window = model.scene.window
+    rays = window.rows * window.cols
     planes, depth = _planes(g, model), _depths(g, model)
     select = g.const("select", model.select)
     slope = g.op("MatMul", [g.const("rays_fine", model.directions.reshape(1, -1, 3)), _turned(g, select)], "slope_flat")
-    slope = g.op("Reshape", [slope, g.shape("slope_shape", 3, 1, ROWS * COLS, 2)], "slope")
+    slope = g.op("Reshape", [slope, g.shape("slope_shape", 3, 1, rays, 2)], "slope")
     start = g.op("MatMul", ["origin", select], "start_flat")
     start = g.op("Reshape", [start, g.shape("start_shape", 3, 1, 1, 2)], "start")
     grid = g.op("Add", [g.op("Mul", [slope, depth], "reach"), start], "grid_rays")
-    grid = g.op("Reshape", [grid, g.shape("grid_shape", 3, 2 * ROWS, COLS, 2)], "grid")
+    grid = g.op("Reshape", [grid, g.shape("grid_shape", 3, 2 * window.rows, window.cols, 2)], "grid")
     found = _sample(g, planes, grid, "found_planes")
-    found = g.op("Reshape", [found, g.shape("found_shape", 1, 3 * CHANNELS, 2 * ROWS, COLS)], "found")
+    found = g.op("Reshape", [found, g.shape("found_shape", 1, 3 * CHANNELS, 2 * window.rows, window.cols)], "found")
     hidden = g.conv(found, "hidden", model.hidden.weight[:, :, None, None], model.hidden.bias)
     raw = g.conv(g.op("Relu", [hidden], "hidden_relu"), "raw", model.out.weight[:, :, None, None], model.out.bias)
-    return _composite(g, raw)
+    return _composite(g, raw, window.rows)
 
 
 def _turned(g: Builder, select: str) -> str:
     return g.op("MatMul", ["rot", select], "turned_select")
 
 
-def _composite(g: Builder, raw: str) -> str:
+def _composite(g: Builder, raw: str, rows: int) -> str:
     """``engines.nerf.field.composite``, unrolled for two samples stacked along the height."""
-    axis, ends = g.shape("axis_height", 2), [g.shape(f"height{k}", k * ROWS) for k in range(3)]
+    axis, ends = g.shape("axis_height", 2), [g.shape(f"height{k}", k * rows) for k in range(3)]
     zero, one = g.shape("channel0", 0), g.shape("channel1", 1)
     channel = g.shape("axis_channel", 1)
     density = g.op("Slice", [raw, zero, one, channel], "density")
@@ -129,10 +132,11 @@ def _composite(g: Builder, raw: str) -> str:
 
 def _plates(g: Builder, model: PortraitField) -> None:
     """The still picture as bytes, and what of it may lie behind the window as RGB, Y and UV: folded when loaded."""
+    window = model.scene.window
     picture = np.clip(model.plate.detach().cpu().numpy() * 255 + 0.5, 0, 255).astype(np.uint8)
     stored = g.const("plate_stored", picture.transpose(1, 2, 0))
     g.op("Identity", [stored], "plate")
-    first, last = g.shape("band_first", TOP), g.shape("band_last", TOP + WINDOW_H)
+    first, last = g.shape("band_first", window.top), g.shape("band_last", window.top + window.height)
     behind = g.op("Slice", [stored, first, last, g.shape("band_axis", 0)], "plate_band")
     behind = g.op("Cast", [behind], "plate_float", to=TensorProto.FLOAT)
     behind = g.op("Transpose", [behind], "plate_chw", perm=[2, 0, 1])
@@ -141,16 +145,16 @@ def _plates(g: Builder, model: PortraitField) -> None:
     luma = g.op("Mul", [whole, g.const("luma_mix", LUMA[1:].reshape(1, 3, 1, 1))], "plate_luma_parts")
     luma = g.op("ReduceSum", [luma, g.shape("axis_colour", 1)], "plate_luma_one", keepdims=1)
     luma = g.op("SpaceToDepth", [luma], "plate_luma_band", blocksize=2)
-    small = g.op("Reshape", [behind, g.shape("block_shape", 3, ROWS, 2, SIZE // 2, 2)], "plate_blocks")
+    small = g.op("Reshape", [behind, g.shape("block_shape", 3, window.rows, 2, SIZE // 2, 2)], "plate_blocks")
     small = g.op("ReduceMean", [small], "plate_small", axes=[2, 4], keepdims=0)
     chroma = g.op("Mul", [small, g.const("chroma_mix", CHROMA[:, 1:].reshape(1, 2, 3, 1, 1))], "plate_chroma_parts")
     chroma = g.op("ReduceSum", [chroma, g.shape("axis_colours", 2)], "plate_chroma_band", keepdims=0)
     # Gather, for a Slice from a place that is only known at run time would make the shapes dynamic.
-    pairs = g.op("Add", ["left", g.const("pair_columns", np.arange(COLS))], "pairs")
+    pairs = g.op("Add", ["left", g.const("pair_columns", np.arange(window.cols))], "pairs")
     g.op("Gather", [luma, pairs], "plate_luma", axis=3)
     g.op("Gather", [chroma, pairs], "plate_chroma", axis=3)
     pixel = g.op("Add", ["left", "left"], "left_pixel")
-    single = g.op("Add", [pixel, g.const("columns", np.arange(WINDOW_W))], "singles")
+    single = g.op("Add", [pixel, g.const("columns", np.arange(window.width))], "singles")
     g.op("Gather", [whole, single], "plate_rgb", axis=3)
 
 
@@ -190,6 +194,7 @@ def _clear(g: Builder, alpha: str, name: str) -> str:
 
 def _yuv(g: Builder, model: PortraitField, x: str) -> None:
     """The last convolution as Y, U and V over the plate: outputs ``y`` and ``uv``."""
+    window = model.scene.window
     weight, bias = (p.detach().cpu().numpy() for p in _layer(model, "last"))
     out = g.conv(x, "yuva", *yuv_weights(weight, bias))
     channel = g.shape("axis_channel_colour", 1)
@@ -202,12 +207,13 @@ def _yuv(g: Builder, model: PortraitField, x: str) -> None:
     behind = g.op("Mul", [mean, "plate_chroma"], "chroma_behind")
     chroma = g.op("Add", [_inside(g, chroma, "chroma"), behind], "chroma_sum")
     chroma = g.op("Add", [chroma, g.scalar("chroma_level", CHROMA[0, 0] + ROUND)], "chroma2")
-    _bytes(g, g.op("DepthToSpace", [luma], "luma_picture", blocksize=2, mode="CRD"), "y", (WINDOW_H, WINDOW_W))
-    _bytes(g, chroma, "uv", (2, ROWS, COLS))
+    _bytes(g, g.op("DepthToSpace", [luma], "luma_picture", blocksize=2, mode="CRD"), "y", (window.height, window.width))
+    _bytes(g, chroma, "uv", (2, window.rows, window.cols))
 
 
 def _rgb(g: Builder, model: PortraitField, x: str) -> None:
     """The last convolution as RGB over the plate: output ``rgb``."""
+    window = model.scene.window
     out = g.conv(x, "rgba", *_layer(model, "last"))
     channel, cut = g.shape("axis_channel_rgb", 1), [g.shape(f"rgb_cut{k}", k) for k in (0, 12, 16)]
     colour = g.op("Slice", [out, cut[0], cut[1], channel], "colour12")
@@ -219,7 +225,7 @@ def _rgb(g: Builder, model: PortraitField, x: str) -> None:
     whole = g.op("Add", [colour, g.op("Mul", [clear, "plate_rgb"], "rgb_behind")], "rgb_unit")
     levels = g.op("Mul", [whole, g.scalar("levels", 255)], "rgb_levels")
     levels = g.op("Add", [levels, g.scalar("half", ROUND)], "rgb_shifted")
-    _bytes(g, g.op("Transpose", [levels], "rgb_last", perm=[0, 2, 3, 1]), "rgb", (WINDOW_H, WINDOW_W, 3))
+    _bytes(g, g.op("Transpose", [levels], "rgb_last", perm=[0, 2, 3, 1]), "rgb", (window.height, window.width, 3))
 
 
 def _bytes(g: Builder, x: str, name: str, shape: tuple[int, ...]) -> None:
@@ -227,6 +233,16 @@ def _bytes(g: Builder, x: str, name: str, shape: tuple[int, ...]) -> None:
     clipped = g.op("Clip", [x, *limits], name + "_clip")
     flat = g.op("Cast", [clipped], name + "_byte", to=TensorProto.UINT8)
     g.op("Reshape", [flat, g.shape(name + "_shape", *shape)], name)
+
+
+def _shapes(window: Window) -> dict[str, list[int]]:
+    """Of the outputs."""
+    return {
+        "y": [window.height, window.width],
+        "uv": [2, window.rows, window.cols],
+        "rgb": [window.height, window.width, 3],
+        "plate": [SIZE, SIZE, 3],
+    }
 
 
 def build(model: PortraitField) -> onnx.ModelProto:
@@ -242,8 +258,7 @@ def build(model: PortraitField) -> onnx.ModelProto:
     _yuv(g, model, x)
     _rgb(g, model, x)
     floats = {"drive": [1, COEFFS], "rot": [1, 3, 3], "origin": [1, 1, 3]}
-    pictures = {"y": [WINDOW_H, WINDOW_W], "uv": [2, ROWS, COLS], "rgb": [WINDOW_H, WINDOW_W, 3]}
-    pictures["plate"] = [SIZE, SIZE, 3]
+    pictures = _shapes(model.scene.window)
     inputs = [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in floats.items()]
     inputs.append(helper.make_tensor_value_info("left", TensorProto.INT64, [1]))
     outputs = [helper.make_tensor_value_info(n, TensorProto.UINT8, s) for n, s in pictures.items()]

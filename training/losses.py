@@ -7,22 +7,28 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from engines.nerf.field import PortraitField, composite
-from engines.nerf.geometry import BOX_HALF, COLS, ROWS, TOP, WINDOW_H, WINDOW_W
+from engines.nerf.geometry import Scene
 
 from .frames import FACE_COLS, FACE_ROWS, Frames
 
 FIELD_STEP, FIELD_SAMPLES = 4, 8  # stage one: a ray every fourth pixel
-SLAB = (84.0, 108.0)  # cm from the camera: all that the head reaches in any pose
+SLAB_MARGIN = 2.0  # cm by which a nod brings the head's front nearer than the box at rest
 SHELL_HALF = 1.2  # cm before and behind the mean depth
 GRADIENT_LOSS, SQUARE_LOSS, ALPHA_LOSS, SPREAD_LOSS = 0.7, 2.0, 0.1, 0.002
 WHOLE_EVERY = 3  # every third step sees the whole window, so that hair, neck and plate keep up
 EDGE = 8  # pixels along a face step's border where the convolutions lack their neighbours
 
 
+def slab(scene: Scene) -> tuple[float, float]:
+    """Depths between which the head lies, cm from the camera."""
+    middle = scene.camera.position[2] - scene.box_centre[2]
+    return middle - scene.box_half[2] - SLAB_MARGIN, middle + scene.box_half[2]
+
+
 def field_loss(model: PortraitField, frames: Frames, i: int, rays: Tensor) -> Tensor:
     """Stage one: the field's first three features are its colour, seen at a quarter of the resolution."""
     planes, _ = model.posed_planes(frames.drive[i])
-    edges = torch.linspace(*SLAB, FIELD_SAMPLES + 1, device=rays.device)
+    edges = torch.linspace(*slab(model.scene), FIELD_SAMPLES + 1, device=rays.device)
     jitter = torch.rand(FIELD_SAMPLES, *rays.shape[:2], device=rays.device)
     depth = edges[:-1, None, None] + jitter * (edges[1] - edges[0])
     seen, weights = composite(model.query(planes, frames.rot[i], frames.origin[i], rays, depth))
@@ -31,7 +37,8 @@ def field_loss(model: PortraitField, frames: Frames, i: int, rays: Tensor) -> Te
     solid = frames.solid[i].float()[None]
     known = F.max_pool2d((solid == 2).float(), FIELD_STEP)[0] == 0
     inside = F.avg_pool2d((solid == 1).float(), FIELD_STEP)[0]
-    plate = frames.plate[:, TOP : TOP + WINDOW_H, frames.left[i] : frames.left[i] + WINDOW_W]
+    window, left = model.scene.window, frames.left[i]
+    plate = frames.plate[:, window.top : window.top + window.height, left : left + window.width]
     error = seen[1:4] + (1 - alpha) * F.avg_pool2d(plate, FIELD_STEP) - target
     scale = F.avg_pool2d(frames.weights[i].float()[None], FIELD_STEP)
     stacked = torch.stack(weights)
@@ -48,7 +55,7 @@ def place_shell(model: PortraitField, frames: Frames, rays: Tensor) -> None:
     side = model.shell.shape[-1]
     total = torch.zeros(side * side, device=rays.device)
     mass = torch.full_like(total, 1e-6)
-    depth = torch.linspace(*SLAB, 4 * FIELD_SAMPLES, device=rays.device)[:, None, None]
+    depth = torch.linspace(*slab(model.scene), 4 * FIELD_SAMPLES, device=rays.device)[:, None, None]
     depth = depth.expand(-1, *rays.shape[:2])
     for i in range(0, len(frames.drive), max(1, len(frames.drive) // 64)):
         planes, _ = model.posed_planes(frames.drive[i])
@@ -63,7 +70,7 @@ def place_shell(model: PortraitField, frames: Frames, rays: Tensor) -> None:
         origin = frames.origin[i].view(3)
         middle = -origin[2] / turned[:, 2]
         crossing = origin[:2] + turned[:, :2] * middle[:, None]
-        unit = crossing / torch.tensor(BOX_HALF[:2], device=rays.device)
+        unit = crossing / torch.tensor(model.scene.box_half[:2], device=rays.device)
         texel = ((unit + 1) / 2 * side).long().clamp(0, side - 1)
         cell = texel[:, 1] * side + texel[:, 0]
         sure = alpha * (alpha > 0.3)
@@ -84,7 +91,8 @@ def place_shell(model: PortraitField, frames: Frames, rays: Tensor) -> None:
 
 def picture_loss(model: PortraitField, frames: Frames, i: int, step: int) -> Tensor:
     """The last stage: colours and their gradients against the frame, whole or round the face."""
-    rows, cols, edge = slice(0, ROWS), slice(0, COLS), 0
+    shown = model.scene.window
+    rows, cols, edge = slice(0, shown.rows), slice(0, shown.cols), 0
     if step % WHOLE_EVERY:
         row, col = frames.face[i]
         rows, cols, edge = slice(row, row + FACE_ROWS), slice(col, col + FACE_COLS), EDGE

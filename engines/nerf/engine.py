@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.avatar_meta import read_meta
+from engines.avatar_meta import AvatarMeta, read_meta
 from engines.runtime import Graph, Part
 
 from .color import to_i420
-from .geometry import COEFFS, SIZE, TOP, WINDOW_H, WINDOW_W, Camera, place
+from .geometry import COEFFS, SIZE, Camera, Scene, Window, place
 
 # The basis product is bound by memory, so bf16 halves it; rays and planes need f32; layers and convolutions don't.
 CUTS = (Part(("delta",), "bf16"), Part(("found",), "f32"))
@@ -28,8 +28,7 @@ class NerfRenderer:
         """Loads ``avatar_dir``; see ``load_renderer``."""
         self._graph_path = avatar_dir / "face.onnx"
         self.meta = read_meta(avatar_dir)
-        camera = self.meta.camera
-        self.camera = Camera(camera.focal, camera.cx, camera.cy, camera.position, camera.pivot)
+        self.scene = _scene(self.meta)
         self._low = np.asarray(self.meta.coeffs_low, np.float32)
         self._high = np.asarray(self.meta.coeffs_high, np.float32)
         self._threads = threads
@@ -54,14 +53,16 @@ class NerfRenderer:
         """
         inputs, left = self._inputs(coeffs)
         if left != self._left:
-            pairs = slice(left // 2, (left + WINDOW_W) // 2)
+            pairs = slice(left // 2, left // 2 + self.scene.window.cols)
             inputs |= {name: band[..., pairs] for name, band in self._bands.items()}
             self._left = left
         found = self._yuv.run(inputs)
         out = self._still.copy()
-        out[TOP : TOP + WINDOW_H, left : left + WINDOW_W] = found["y"]
+        window = self.scene.window
+        out[window.top : window.top + window.height, left : left + window.width] = found["y"]
         chroma = out[SIZE:].reshape(2, SIZE // 2, SIZE // 2)
-        chroma[:, TOP // 2 : (TOP + WINDOW_H) // 2, left // 2 : (left + WINDOW_W) // 2] = found["uv"]
+        first = window.top // 2
+        chroma[:, first : first + window.rows, left // 2 : left // 2 + window.cols] = found["uv"]
         return out
 
     def render_rgb(self, coeffs: NDArray[np.floating]) -> NDArray[np.uint8]:
@@ -70,7 +71,8 @@ class NerfRenderer:
             self._rgb = Graph(self._graph_path, (*CUTS, Part(("rgb",), PICTURE)), self._threads)
         inputs, left = self._inputs(coeffs)
         out = self._plate.copy()
-        out[TOP : TOP + WINDOW_H, left : left + WINDOW_W] = self._rgb.run(inputs)["rgb"]
+        window = self.scene.window
+        out[window.top : window.top + window.height, left : left + window.width] = self._rgb.run(inputs)["rgb"]
         return out
 
     def _inputs(self, coeffs: NDArray[np.floating]) -> tuple[dict[str, NDArray[Any]], int]:
@@ -78,9 +80,20 @@ class NerfRenderer:
         if values.shape != (COEFFS,):
             raise ValueError(f"coeffs is {values.shape}, give ({COEFFS},): 52 blendshapes and 6 of pose")
         values = np.clip(np.nan_to_num(values), self._low, self._high)
-        at = place(values, self.camera)
+        at = place(values, self.scene)
         pair = np.array([at.left // 2], np.int64)
         return {"drive": at.drive, "rot": at.rot, "origin": at.origin, "left": pair}, at.left
+
+
+def _scene(meta: AvatarMeta) -> Scene:
+    camera, window = meta.camera, meta.window
+    return Scene(
+        Camera(camera.focal, camera.cx, camera.cy, camera.position, camera.pivot),
+        Window(window.top, window.height, window.width),
+        meta.box_centre,
+        meta.box_half,
+        meta.head_centre,
+    )
 
 
 def load_renderer(avatar_dir: Path, threads: int = 1) -> NerfRenderer:

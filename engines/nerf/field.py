@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .geometry import BOX_HALF, COEFFS, COLS, RIM, ROWS, SHELL_STEP, SIZE, TOP, Camera, ray_directions
+from .geometry import COEFFS, RIM, SHELL_STEP, SIZE, Scene, ray_directions
 
 CHANNELS = 8  # a plane's: GridSample and the first layer cost in proportion
 HEIGHT, WIDTH = 216, 192  # texels a plane: 0.14-0.16 cm, about the pitch of the rays on the face
@@ -29,12 +29,12 @@ DENSITY = 0.5  # softplus starts at ln 2: a sample starts a third opaque
 AXES = ((0, 1), (2, 1), (0, 2))  # which coordinates run along a plane's width and height
 
 
-def selection() -> Tensor:
+def selection(scene: Scene) -> Tensor:
     """The matrix that takes a point (cm from the box's centre) to each plane's grid, -1..1: [3, 3, 2]."""
     out = torch.zeros(3, 3, 2)
     for plane, axes in enumerate(AXES):
         for column, axis in enumerate(axes):
-            out[plane, axis, column] = 1.0 / BOX_HALF[axis]
+            out[plane, axis, column] = 1.0 / scene.box_half[axis]
     # Image rows run down, y runs up: the planes' height follows y, so no sign is turned; z likewise.
     return out
 
@@ -78,8 +78,9 @@ class PortraitField(nn.Module):
     enlarge_y: Tensor
     enlarge_x: Tensor
 
-    def __init__(self, camera: Camera) -> None:
+    def __init__(self, scene: Scene) -> None:
         super().__init__()
+        self.scene = scene
         self.planes = nn.Parameter(0.1 * torch.randn(3, CHANNELS, HEIGHT, WIDTH))
         self.basis = nn.Parameter(0.01 * torch.randn(BASIS, 3 * CHANNELS * LOW_Y * LOW_X))
         self.code = nn.Linear(COEFFS, BASIS)
@@ -94,14 +95,14 @@ class PortraitField(nn.Module):
         self.register_buffer("plate", torch.zeros(3, SIZE, SIZE))  # torso and backdrop, 0..1; measured, not learned
         nn.init.zeros_(self.tint.weight)
         nn.init.zeros_(self.tint.bias)
-        step = 2 * SHELL_STEP
+        rows, cols = scene.window.rows, scene.window.cols
         still = {
-            "directions": torch.from_numpy(ray_directions(camera, 2)),
-            "coarse": torch.from_numpy(ray_directions(camera, step)),
-            "select": selection(),
-            "inside": F.pad(torch.ones(1, ROWS - 2 * RIM, COLS - 2 * RIM), (RIM,) * 4),
-            "enlarge_y": enlarging(ROWS // SHELL_STEP, ROWS),
-            "enlarge_x": enlarging(COLS // SHELL_STEP, COLS),
+            "directions": torch.from_numpy(ray_directions(scene, 2)),
+            "coarse": torch.from_numpy(ray_directions(scene, 2 * SHELL_STEP)),
+            "select": selection(scene),
+            "inside": F.pad(torch.ones(1, rows - 2 * RIM, cols - 2 * RIM), (RIM,) * 4),
+            "enlarge_y": enlarging(rows // SHELL_STEP, rows),
+            "enlarge_x": enlarging(cols // SHELL_STEP, cols),
         }
         for name, value in still.items():
             self.register_buffer(name, value, persistent=False)
@@ -115,7 +116,7 @@ class PortraitField(nn.Module):
         return self.planes + delta + self.tint(drive).view(3, CHANNELS, 1, 1), code
 
     def shell_depths(self, rot: Tensor, origin: Tensor) -> Tensor:
-        """Depths of the two samples of each ray, cm from the camera: [2, ROWS, COLS]."""
+        """Depths of the two samples of each ray, cm from the camera: [2, rows, cols]."""
         turned = self.coarse.reshape(1, -1, 3) @ rot
         middle = -origin[..., 2:] / turned[..., 2:]
         crossing = (origin[..., :2] + turned[..., :2] * middle) * self.select[0, :2].sum(1)
@@ -152,20 +153,22 @@ class PortraitField(nn.Module):
         rot: Tensor,
         origin: Tensor,
         left: int,
-        rows: slice = slice(0, ROWS),
-        cols: slice = slice(0, COLS),
+        rows: slice | None = None,
+        cols: slice | None = None,
     ) -> tuple[Tensor, Tensor]:
         """The picture [3, 2h, 2w] (0..1, not clamped) over the plate, and its alpha [1, 2h, 2w].
 
         Args:
             drive: [1, 58], rot: [1, 3, 3], origin: [1, 1, 3], left: as ``geometry.place`` returns them.
-            rows, cols: which rays of the window.
+            rows, cols: which rays of the window; all without them.
         """
+        window = self.scene.window
+        rows, cols = rows or slice(0, window.rows), cols or slice(0, window.cols)
         planes, _ = self.posed_planes(drive)
         depth = self.shell_depths(rot, origin)[:, rows, cols]
         features, _ = composite(self.query(planes, rot, origin, self.directions[rows, cols], depth))
         inside = self.inside[:, rows, cols].repeat_interleave(2, 1).repeat_interleave(2, 2)
         picture = self.upsample(features) * inside
-        down = slice(TOP + 2 * rows.start, TOP + 2 * rows.stop)
+        down = slice(window.top + 2 * rows.start, window.top + 2 * rows.stop)
         across = slice(left + 2 * cols.start, left + 2 * cols.stop)
         return picture[:3] + (1.0 - picture[3:]) * self.plate[:, down, across], picture[3:]

@@ -12,27 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 SIZE = 512  # pixels a side of the picture
-# The window that is drawn. All that moves lies in y 33-407 and, hair tips included, the head is never wider than
-# 296 px: so the window is narrow and follows the head sideways, which spares a quarter of a fixed one's rays. 312 px,
-# not 320: a channel of features would then be a whole number of 4 KiB, all channels fall into the same lines of the
-# processor's cache, and turning them into its convolutions' layout take four times as long.
-TOP, WINDOW_H, WINDOW_W = 28, 384, 312
-ROWS, COLS = WINDOW_H // 2, WINDOW_W // 2  # a ray every second pixel: the upsampler doubles, it needn't quadruple
 RIM = 2  # rays along the window's border that show the plate alone, so that it has no seam
 WINDOW_STEP = 8  # pixels: the window moves by whole steps of the coarse rays
 SHELL_STEP = 4  # the depth shell is smooth: it is looked up for every fourth ray and enlarged
 BLENDSHAPES = 52
 COEFFS = BLENDSHAPES + 6
 
-# The field's box in the head's own space, cm. Its centre also fixes the mid-plane at which the shell is looked up.
-BOX_CENTRE = (0.0, -1.0, 5.0)
-HEAD_CENTRE = (0.0, -3.0, -0.5)  # cm: a window centred on it keeps 6 px from the hair in every pose of the capture
-BOX_HALF = (13.5, 17.25, 13.5)  # expression lives in the inner two thirds: x +-9, y -12.5..10.5, z -4..14
-
 # Poses are given to the networks in units of the widest that the capture holds: 15, 10 and 8 degrees, then cm.
 POSE_UNIT = np.array([np.pi / 12, np.pi / 18, np.pi / 22.5, 2.0, 1.2, 2.5], np.float32)
 
 Array = NDArray[np.float32]
+Vector = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -42,8 +32,47 @@ class Camera:
     focal: float
     cx: float
     cy: float
-    position: tuple[float, float, float]
-    pivot: tuple[float, float, float]
+    position: Vector
+    pivot: Vector
+
+
+@dataclass(frozen=True)
+class Window:
+    """The part of the picture that is drawn, pixels; it follows the head sideways. Height and width are divisible by 8.
+
+    A width of 320 would make a channel of features a whole number of 4 KiB: all channels would fall into the same lines
+    of the processor's cache, and turning them into its convolutions' layout take four times as long.
+    """
+
+    top: int
+    height: int
+    width: int
+
+    @property
+    def rows(self) -> int:
+        """Rays: one every second pixel, for the upsampler doubles, it needn't quadruple."""
+        return self.height // 2
+
+    @property
+    def cols(self) -> int:
+        return self.width // 2
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Where one person sits before the camera.
+
+    Attributes:
+        box_centre, box_half: the field's box in the head's own space, cm; expression lives in its inner two thirds. Its
+            centre also fixes the mid-plane at which the shell is looked up.
+        head_centre: cm: the window is centred on it.
+    """
+
+    camera: Camera
+    window: Window
+    box_centre: Vector
+    box_half: Vector
+    head_centre: Vector
 
 
 def rotation(yaw: float, pitch: float, roll: float) -> Array:
@@ -56,14 +85,15 @@ def rotation(yaw: float, pitch: float, roll: float) -> Array:
     return (ry @ rx @ rz).astype(np.float32)
 
 
-def ray_directions(camera: Camera, step: int) -> Array:
+def ray_directions(scene: Scene, step: int) -> Array:
     """Directions of the rays through the centres of ``step`` x ``step`` pixel blocks, for a window at the left edge.
 
     Returns:
-        float32[WINDOW_H // step, WINDOW_W // step, 3], rows from the top; z is -1: parameter = depth, cm.
+        float32[height // step, width // step, 3], rows from the top; z is -1: parameter = depth, cm.
     """
-    x = (np.arange(WINDOW_W // step) * step + step / 2 - camera.cx) / camera.focal
-    y = -(TOP + np.arange(WINDOW_H // step) * step + step / 2 - camera.cy) / camera.focal
+    camera, window = scene.camera, scene.window
+    x = (np.arange(window.width // step) * step + step / 2 - camera.cx) / camera.focal
+    y = -(window.top + np.arange(window.height // step) * step + step / 2 - camera.cy) / camera.focal
     out = np.empty((len(y), len(x), 3), np.float32)
     out[..., 0], out[..., 1], out[..., 2] = x[None, :], y[:, None], -1.0
     return out
@@ -87,23 +117,24 @@ class Placed:
     left: int
 
 
-def place(coeffs: Array, camera: Camera) -> Placed:
+def place(coeffs: Array, scene: Scene) -> Placed:
     """Poses the head.
 
     Args:
         coeffs: float32[58]: 52 blendshapes 0..1, yaw, pitch, roll in radians, tx, ty, tz in cm.
     """
+    camera, width = scene.camera, scene.window.width
     yaw, pitch, roll = (float(a) for a in coeffs[BLENDSHAPES : BLENDSHAPES + 3])
     rot = rotation(yaw, pitch, roll)
     pivot = np.asarray(camera.pivot, np.float32)
     position = np.asarray(camera.position, np.float32)
     seen = position - pivot - coeffs[BLENDSHAPES + 3 :]
-    origin = seen @ rot + pivot - np.asarray(BOX_CENTRE, np.float32)
+    origin = seen @ rot + pivot - np.asarray(scene.box_centre, np.float32)
 
-    centre = rot @ (np.asarray(HEAD_CENTRE, np.float32) - pivot) + pivot + coeffs[BLENDSHAPES + 3 :]
+    centre = rot @ (np.asarray(scene.head_centre, np.float32) - pivot) + pivot + coeffs[BLENDSHAPES + 3 :]
     middle = camera.cx + camera.focal * centre[0] / (position[2] - centre[2])
-    left = round((middle - WINDOW_W / 2) / WINDOW_STEP) * WINDOW_STEP
-    left = min(max(left, 0), SIZE - WINDOW_W)
+    left = round((middle - width / 2) / WINDOW_STEP) * WINDOW_STEP
+    left = min(max(left, 0), SIZE - width)
     shear = np.eye(3, dtype=np.float32)
     shear[2, 0] = -left / camera.focal
 

@@ -13,9 +13,9 @@ onnx = pytest.importorskip("onnx")
 
 from engines.nerf.engine import CUTS  # noqa: E402
 from engines.nerf.field import DENSITY, FEATURES, PortraitField, composite, enlarging  # noqa: E402
-from engines.nerf.geometry import COEFFS, SIZE, TOP, WINDOW_H, WINDOW_W, place  # noqa: E402
+from engines.nerf.geometry import COEFFS, SIZE, place  # noqa: E402
 from engines.runtime import Graph, Part  # noqa: E402
-from tests.unit.test_nerf_geometry import CAMERA  # noqa: E402
+from tests.unit.test_nerf_geometry import SCENE, WINDOW  # noqa: E402
 from training.graph import build, yuv_weights  # noqa: E402
 
 pytestmark = pytest.mark.train
@@ -63,7 +63,7 @@ def test_a_layer_folded_to_yuv_makes_the_yuv_of_its_rgb() -> None:
 @pytest.fixture(scope="module")
 def field() -> PortraitField:
     torch.manual_seed(0)
-    made = PortraitField(CAMERA)
+    made = PortraitField(SCENE)
     with torch.no_grad():
         made.plate.copy_(torch.rand(3, SIZE, SIZE))
         made.tint.weight.normal_(0, 0.1)
@@ -99,14 +99,14 @@ def test_the_graph_draws_what_torch_draws(field: PortraitField, graph: Path, lef
     coeffs = np.zeros(COEFFS, np.float32)
     coeffs[:52] = random.uniform(0, 1, 52)
     coeffs[52:] = 0.17, -0.08, 0.1, left_over, 0.4, 1.1
-    at = place(coeffs, CAMERA)
+    at = place(coeffs, SCENE)
     with torch.no_grad():
         want, _ = field(*(torch.from_numpy(a) for a in (at.drive, at.rot, at.origin)), at.left)
     want = (want.clamp(0, 1) * 255).permute(1, 2, 0).numpy()
     runner = Graph(graph, (*CUTS, Part(("rgb",), "f32")))
     inputs = {"drive": at.drive, "rot": at.rot, "origin": at.origin, "left": np.array([at.left // 2])}
     got = runner.run(inputs)["rgb"]
-    assert got.shape == (WINDOW_H, WINDOW_W, 3)
+    assert got.shape == (WINDOW.height, WINDOW.width, 3)
     assert np.abs(got - want).mean() < 0.6  # half a level is the rounding to bytes
     plate = Graph(graph, (Part(("plate",), "f32"),)).run({})["plate"]
-    assert np.abs(plate[TOP] - 255 * field.plate[:, TOP].detach().T.numpy()).max() <= 0.51
+    assert np.abs(plate[WINDOW.top] - 255 * field.plate[:, WINDOW.top].detach().T.numpy()).max() <= 0.51

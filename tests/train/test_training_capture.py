@@ -43,7 +43,8 @@ def write(folder: Path, changed: Arrays | None = None) -> Path:
 def test_angles_become_radians_after_the_blendshapes(tmp_path: Path) -> None:
     capture = load(write(tmp_path))
     np.testing.assert_allclose(capture.coeffs[0, 52:], [np.pi / 2] * 3 + [1, 1, 1], rtol=1e-6)
-    assert capture.camera.position == (0, 0, 100)
+    assert capture.scene.camera.position == (0, 0, 100)
+    assert capture.scene.window.height == 384  # where a capture does not say where its head is
     assert list(capture.indices("train")) == [0, 1]
 
 

@@ -14,7 +14,7 @@ from engines.avatar_meta import read_meta
 from engines.media import ARKIT_NAMES
 from engines.nerf.color import to_i420
 from engines.nerf.engine import NerfRenderer, load_renderer
-from engines.nerf.geometry import COEFFS, RIM, TOP, WINDOW_H, WINDOW_STEP, place
+from engines.nerf.geometry import COEFFS, RIM, WINDOW_STEP, place
 
 pytestmark = pytest.mark.unit
 
@@ -62,11 +62,11 @@ def test_the_windows_rim_is_the_still_picture(renderer: NerfRenderer) -> None:
     right = REST.copy()
     right[55] = 2.0
     here, there = (renderer.render_rgb(coeffs).astype(int) for coeffs in (REST, right))
-    lefts = [place(coeffs, renderer.camera).left for coeffs in (REST, right)]
+    lefts = [place(coeffs, renderer.scene).left for coeffs in (REST, right)]
     assert lefts[1] >= lefts[0] + 2 * RIM
     for rim in (
-        np.s_[TOP : TOP + 2 * RIM],
-        np.s_[TOP + WINDOW_H - 2 * RIM : TOP + WINDOW_H],
+        np.s_[28 : 28 + 2 * RIM],
+        np.s_[412 - 2 * RIM : 412],
         np.s_[:, lefts[0] : lefts[0] + 2 * RIM],
     ):
         assert np.abs(here[rim] - there[rim]).max() <= 1
@@ -78,7 +78,7 @@ def test_nothing_jumps_when_the_window_does(renderer: NerfRenderer) -> None:
     for step in range(200):
         before, after = after, REST.copy()
         after[55] = 0.005 * step
-        lefts.append(place(after, renderer.camera).left)
+        lefts.append(place(after, renderer.scene).left)
         if lefts[-1] != lefts[0]:
             break
     assert lefts[-1] == lefts[0] + WINDOW_STEP

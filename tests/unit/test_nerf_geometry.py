@@ -7,14 +7,12 @@ import pytest
 
 from engines.nerf.color import to_i420
 from engines.nerf.geometry import (
-    BOX_CENTRE,
     COEFFS,
-    COLS,
     POSE_UNIT,
-    ROWS,
-    TOP,
     WINDOW_STEP,
     Camera,
+    Scene,
+    Window,
     place,
     ray_directions,
     rotation,
@@ -23,6 +21,8 @@ from engines.nerf.geometry import (
 pytestmark = pytest.mark.unit
 
 CAMERA = Camera(1200.0, 256.0, 256.0, (0.0, -1.0, 100.0), (0.0, -6.5, 1.0))
+WINDOW = Window(28, 384, 312)
+SCENE = Scene(CAMERA, WINDOW, (0.0, -1.0, 5.0), (13.5, 17.25, 13.5), (0.0, -3.0, -0.5))
 
 
 def test_a_quarter_turn_of_yaw_takes_her_nose_to_the_images_right() -> None:
@@ -37,16 +37,16 @@ def test_pitch_is_applied_before_yaw() -> None:
 def test_the_ray_through_a_pixel_meets_the_point_that_projects_there() -> None:
     coeffs = np.zeros(COEFFS, np.float32)
     coeffs[52:] = 0.2, -0.1, 0.05, 1.5, -0.7, 2.0
-    at = place(coeffs, CAMERA)
-    fine = ray_directions(CAMERA, 2)
+    at = place(coeffs, SCENE)
+    fine = ray_directions(SCENE, 2)
     row, col, depth = 70, 90, 93.0
-    in_head = at.origin[0, 0] + depth * (fine[row, col] @ at.rot[0]) + BOX_CENTRE
+    in_head = at.origin[0, 0] + depth * (fine[row, col] @ at.rot[0]) + SCENE.box_centre
 
     moved = rotation(0.2, -0.1, 0.05) @ (in_head - CAMERA.pivot) + CAMERA.pivot + coeffs[55:]
     x, y, z = moved - CAMERA.position
     assert -z == pytest.approx(depth, abs=1e-3)
     assert 256 + 1200 * x / -z == pytest.approx(at.left + 2 * col + 1, abs=1e-2)
-    assert 256 - 1200 * y / -z == pytest.approx(TOP + 2 * row + 1, abs=1e-2)
+    assert 256 - 1200 * y / -z == pytest.approx(WINDOW.top + 2 * row + 1, abs=1e-2)
 
 
 def test_the_window_follows_the_head_in_whole_steps_and_stays_in_the_picture() -> None:
@@ -54,23 +54,23 @@ def test_the_window_follows_the_head_in_whole_steps_and_stays_in_the_picture() -
     for sideways in (-40, -2, 0, 2, 40):
         coeffs = np.zeros(COEFFS, np.float32)
         coeffs[55] = sideways
-        lefts.append(place(coeffs, CAMERA).left)
+        lefts.append(place(coeffs, SCENE).left)
     assert lefts == sorted(lefts)
     assert lefts[0] == 0
     assert lefts[2] == 96
-    assert lefts[-1] == 512 - 2 * COLS
+    assert lefts[-1] == 512 - WINDOW.width
     assert all(left % WINDOW_STEP == 0 for left in lefts)
 
 
 def test_the_pose_is_given_in_units_of_the_widest() -> None:
     coeffs = np.zeros(COEFFS, np.float32)
     coeffs[52:] = POSE_UNIT
-    np.testing.assert_allclose(place(coeffs, CAMERA).drive[0, 52:], 1)
+    np.testing.assert_allclose(place(coeffs, SCENE).drive[0, 52:], 1)
 
 
 def test_rays_cover_the_window() -> None:
-    assert ray_directions(CAMERA, 2).shape == (ROWS, COLS, 3)
-    assert ray_directions(CAMERA, 8).shape == (ROWS // 4, COLS // 4, 3)
+    assert ray_directions(SCENE, 2).shape == (192, 156, 3)
+    assert ray_directions(SCENE, 8).shape == (48, 39, 3)
 
 
 @pytest.mark.parametrize(
