@@ -23,6 +23,7 @@ from engines.knowledge_file import (
     parse_knowledge,
     plain,
 )
+from engines.knowledge_mood import mood_of
 from engines.knowledge_past import Past
 from engines.knowledge_search import Index, Match
 from engines.knowledge_talk import (
@@ -103,6 +104,7 @@ class KnowledgeChat:
         tokens_per_second: float = 60.0,
         now: Callable[[], datetime] = datetime.now,
         seed: int = 0,
+        expressive: bool = False,
     ) -> None:
         """
         Args:
@@ -110,6 +112,7 @@ class KnowledgeChat:
             tokens_per_second: pace of the stream, about five letters a token; 0 sends them all at once.
             now: the clock she reads the time and date from.
             seed: chooses which variant of an answer comes first.
+            expressive: greetings, regrets and doubts begin with a tag that says what she feels.
         """
         self._index = Index(knowledge.entries)
         self._built_in = Index(BUILT_IN)
@@ -118,6 +121,7 @@ class KnowledgeChat:
         self._tokens_per_second = tokens_per_second
         self._now = now
         self._seed = seed
+        self._expressive = expressive
 
     async def warm(self) -> None:
         """Nothing is cold: the file was read and indexed when this was made."""
@@ -131,10 +135,13 @@ class KnowledgeChat:
         """The reply in word pieces. `temperature` has no meaning here: the answers are written down."""
         loop = asyncio.get_running_loop()
         start = loop.time()
-        for count, token in enumerate(split_tokens(self.reply(messages, instructions))):
+        reply = self.reply(messages, instructions)
+        # With the first word: on its own it would cost a token's time.
+        mood = mood_of(reply) if self._expressive else ""
+        for count, token in enumerate(split_tokens(reply)):
             if self._tokens_per_second > 0:
                 await asyncio.sleep(start + count / self._tokens_per_second - loop.time())
-            yield token
+            yield token if count else mood + token
 
     def reply(self, messages: Sequence[Message], instructions: str = "") -> str:
         """The whole reply to the conversation so far; never raises, whatever was written."""

@@ -33,6 +33,15 @@ KINDS: dict[str, frozenset[Kind]] = {
 """Every name, and what it sets: a tag holds until the next one of its kind, or to the end of the turn."""
 
 
+EXPLAINED = (
+    "You are seen and heard, and you can say how: write a tag such as [joy] or [concern:0.5] before the words that it "
+    f"belongs to. What you feel: {', '.join(EMOTIONS)}. How you sound: {', '.join(VOICE_STYLES)}. "
+    f"How you move: {', '.join(MANNERS)}. A number from 0 to 1 says how much. A tag holds until the next one of its "
+    "kind, [neutral] ends them all. Use few, where a person's face would change, and write nothing else in brackets."
+)
+"""For a language model's system prompt."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tag:
     """One tag, where it stands in its phrase."""

@@ -11,6 +11,7 @@ from engines.motion.idle import IdleBody
 from engines.motion.speech import SpeechMotion
 from engines.nerf.engine import load_renderer
 from engines.nerf.pool import RendererPool
+from engines.tags import EXPLAINED
 from engines.vad import SileroVAD
 from pipeline.session import Engines
 from pipeline.stages import Align
@@ -49,10 +50,12 @@ def build_body(config: Config) -> Idle:
 def _language_model(config: Config, knowledge: Knowledge) -> LLM:
     llm = config.llm
     if llm.provider == "knowledge":
-        return KnowledgeChat(knowledge, tokens_per_second=config.knowledge.tokens_per_second)
+        pace = config.knowledge.tokens_per_second
+        return KnowledgeChat(knowledge, tokens_per_second=pace, expressive=llm.expressive)
     from engines.knowledge_notes import Notes
     from engines.llm import ChatCompletions
 
+    notes = Notes(knowledge)
     return ChatCompletions(
         llm.base_url,
         llm.model or "default",
@@ -60,7 +63,7 @@ def _language_model(config: Config, knowledge: Knowledge) -> LLM:
         first_token_timeout_s=llm.timeout_s,
         token_timeout_s=llm.timeout_s,
         max_tokens=llm.max_output_tokens,
-        context=Notes(knowledge),
+        context=(lambda messages: f"{EXPLAINED}\n\n{notes(messages)}") if llm.expressive else notes,
     )
 
 
