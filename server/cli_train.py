@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
 
 
 def train(
-    capture: Annotated[Path, typer.Argument(help="Folder of the capture.")],
+    source: Annotated[Path, typer.Argument(help="A video of one person talking to the camera, or a capture's folder.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the avatar to write.")],
     minutes: Annotated[float, typer.Option(min=0.01, help="Minutes to train.")] = 80,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
@@ -27,12 +27,23 @@ def train(
         str | None,
         typer.Option(help="What the person agreed to, in their words; without it the avatar stays on this machine."),
     ] = None,
+    landmarker: Annotated[Path | None, typer.Option(help="mediapipe's face_landmarker.task, for a video.")] = None,
 ) -> None:
-    """Fit an avatar to a capture."""
+    """Make an avatar from a video, or from a capture."""
     from training.fit import train as run
 
     try:
-        run(capture, output, minutes=minutes, resume=resume, threads=threads, device=device, seed=seed, consent=consent)
+        run(
+            source,
+            output,
+            minutes=minutes,
+            resume=resume,
+            threads=threads,
+            device=device,
+            seed=seed,
+            consent=consent,
+            landmarker=landmarker,
+        )
     except (ValueError, OSError) as error:
         raise fail(str(error)) from None
 

@@ -1,10 +1,10 @@
-"""Fits a portrait field to a capture: ``visavis train CAPTURE -o AVATAR``.
+"""Fits a portrait field to a capture, or to a person's video: ``visavis train SOURCE -o AVATAR``.
 
-Three stages, read top to bottom. The *field* is fitted alone at a quarter of the resolution, with eight samples a ray
-in a thick slab. Its mean depth places the *shell*. Then field, shell and upsampler are fitted together at full
-resolution, one frame a step: whole frames and, more often, the rays round the face. Time is the budget: rates decay
-over ``minutes``, counted while training runs, so a resumed fit goes on where it stopped. What is minimised is in
-``losses``, what is weighted in ``frames``.
+A video is tracked first, which makes it a capture. Three stages, read top to bottom. The *field* is fitted alone at a
+quarter of the resolution, with eight samples a ray in a thick slab. Its mean depth places the *shell*. Then field,
+shell and upsampler are fitted together at full resolution, one frame a step: whole frames and, more often, the rays
+round the face. Time is the budget: rates decay over ``minutes``, counted while training runs, so a resumed fit goes on
+where it stopped. What is minimised is in ``losses``, what is weighted in ``frames``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -38,6 +38,7 @@ PLANE_RATE, NET_RATE, SHELL_RATE = 6e-3, 1.2e-3, 0.02  # Adam; the shell's is in
 HOLD, FLOOR = 0.3, 0.02  # rates are held for this share of a stage, then fall exponentially to FLOOR
 CHECKPOINT_S = 60.0
 PREVIEWS = 4
+COLUMNS = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
 
 log = logging.getLogger(__name__)
 
@@ -181,8 +182,33 @@ def workshop(output: Path) -> Path:
     return folder
 
 
+def captured(source: Path, folder: Path, landmarker: Path | None) -> Path:
+    """``source`` if it is a capture, else the capture of the video ``source`` in ``folder``; one that is there is kept.
+
+    Raises:
+        ValueError: the video can't be used; the message says what to do.
+    """
+    if source.is_dir():
+        return source
+    from .track import is_track_of, track  # brings mediapipe and OpenCV, which a capture doesn't need
+
+    made = folder / "capture"
+    if not is_track_of(made, source):
+        with Progress(*COLUMNS, TextColumn("{task.completed} frames")) as bar:
+            tasks: dict[str, TaskID] = {}
+
+            def tell(words: str, frames: int) -> None:
+                if words not in tasks:
+                    tasks[words] = bar.add_task(words, total=None)
+                bar.update(tasks[words], completed=frames)
+
+            for warning in track(source, made, landmarker, tell).warnings:
+                log.warning("%s", warning)
+    return made
+
+
 def train(
-    capture: Path,
+    source: Path,
     output: Path,
     *,
     minutes: float = 80,
@@ -191,12 +217,13 @@ def train(
     device: str = "cpu",
     seed: int = 0,
     consent: str | None = None,
+    landmarker: Path | None = None,
 ) -> None:
-    """Fits the field to ``capture`` for ``minutes`` and writes the avatar to ``output``.
+    """Fits the field to ``source``, a capture's folder or a video, for ``minutes``; writes the avatar to ``output``.
 
     Checkpoints and previews go to ``<output>.fit`` every minute; ``resume`` goes on from there. Where the capture holds
     frames out, the avatar's ``meta.json`` gets the scores that ``evaluate`` gives. ``consent`` is kept there too: see
-    ``AvatarMeta.consent``.
+    ``AvatarMeta.consent``. ``landmarker`` is for videos: see ``training.landmarks.landmarker_file``.
 
     Raises:
         ValueError: the capture, the budget or the checkpoint is not usable; the message says what to do.
@@ -206,15 +233,15 @@ def train(
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise ValueError("no CUDA device is there: train with --device cpu")
     torch.set_num_threads(max(1, threads))
-    shown = load(Path(capture))
     folder = workshop(Path(output))
+    capture = captured(Path(source), folder, landmarker)
+    shown = load(capture)
     fit = Fit(shown, folder, minutes, device, seed)
     if resume:
         fit.at = restore(folder, fit.model, fit.adam)
-    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
-    with Progress(*columns) as bar:
+    with Progress(*COLUMNS) as bar:
         task = bar.add_task("field", total=fit.budget, completed=int(fit.at.seconds))
         fit.run(lambda seconds, words: bar.update(task, completed=seconds, description=words))
     export(fit.model.cpu(), shown, Path(output), consent)
     if {"test", "wide"} <= set(shown.split):
-        record(Path(output), evaluate(Path(output), Path(capture)))
+        record(Path(output), evaluate(Path(output), capture))

@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from engines.media import ARKIT_NAMES, FPS, SAMPLE_RATE
-from engines.nerf.geometry import SIZE
+from engines.nerf.geometry import SIZE, Scene
 
 from . import contours, video
 from .footage import Footage
 from .head_pose import RigidTrack, solve
 from .landmarks import LANDMARKS, find_faces, landmarker_file
 from .matte import Matte
+from .scene import Extent, scene
 from .smoothing import outliers, smoothed
 
 FACE_SHARE = 0.42
@@ -77,12 +78,26 @@ def track(source: Path, folder: Path, landmarker: Path | None, tell: Progress = 
     crop = _crop(np.stack([face.landmarks for face in faces]), info.width, info.height)
     found = _solve(footage, crop, warnings)
     folder.mkdir(parents=True, exist_ok=True)
-    _write_pictures(source, folder, crop, found, tell)
-    _write(folder, found, source)
+    extent = _write_pictures(source, folder, crop, found, tell)
+    _write(folder, found, scene(found.rigid, extent), source)
     pcm = video.sound(source)[: len(found.shapes) * SAMPLE_RATE // FPS]
     if len(pcm):
         _write_sound(folder / "clip.flac", pcm)
     return found
+
+
+def is_track_of(folder: Path, source: Path) -> bool:
+    """`folder` holds the capture that `track` made of this very file."""
+    try:
+        told = json.loads((folder / "track.json").read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError):
+        return False
+    return told.get("source_sha256") == _digest(source)
+
+
+def _digest(source: Path) -> str:
+    with source.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _watch(source: Path, model: Path, tell: Progress) -> Footage:
@@ -169,26 +184,29 @@ def _solve(footage: Footage, crop: Crop, warnings: tuple[str, ...]) -> Track:
     return Track(rigid, smooth, raw, marks[..., :2], dropped, gains, warnings)
 
 
-def _write_pictures(source: Path, folder: Path, crop: Crop, found: Track, tell: Progress) -> None:
+def _write_pictures(source: Path, folder: Path, crop: Crop, found: Track, tell: Progress) -> Extent:
     frames, masks = folder / "frames", folder / "masks"
     frames.mkdir(exist_ok=True)
     masks.mkdir(exist_ok=True)
-    matte = Matte()
+    matte, extent = Matte(), Extent()
     shots: Iterable[NDArray[np.uint8]] = islice(video.pictures(source), len(found.shapes))
     for index, picture in enumerate(shots):
         cut = crop.cut(picture)
         Image.fromarray(cut).save(frames / f"{index:05d}.jpg", quality=95, subsampling=0)
         mask = matte.mask(cut, found.marks[index].astype(np.float32))
         Image.fromarray(mask).save(masks / f"{index:05d}.png")
+        if index not in found.dropped:
+            extent.add(mask, found.marks[index])
         tell("cutting out the person", index + 1)
+    return extent
 
 
-def _write(folder: Path, found: Track, source: Path) -> None:
+def _write(folder: Path, found: Track, where: Scene, source: Path) -> None:
     count = len(found.shapes)
     split = np.full(count, "train", "<U5")
     split[count - round(HELD_OUT * count) :] = "test"
     split[sorted(found.dropped)] = "drop"
-    camera = found.rigid.camera
+    camera = where.camera
     np.savez(
         folder / "capture.npz",
         arkit=found.shapes.astype(np.float32),
@@ -202,10 +220,14 @@ def _write(folder: Path, found: Track, source: Path) -> None:
         cx=np.float32(camera.cx),
         cy=np.float32(camera.cy),
         camera=np.array(camera.position, np.float32),
+        window=np.array([where.window.top, where.window.height, where.window.width]),
+        box_centre=np.array(where.box_centre, np.float32),
+        box_half=np.array(where.box_half, np.float32),
+        head_centre=np.array(where.head_centre, np.float32),
     )
     told = {
         "source": source.name,
-        "source_sha256": hashlib.sha256(source.read_bytes()).hexdigest(),
+        "source_sha256": _digest(source),
         "frames": count,
         "dropped": {str(frame): why for frame, why in sorted(found.dropped.items())},
         "reprojection_px": round(float(np.median(found.rigid.error_px)), 3),
