@@ -22,6 +22,9 @@ from server.config_keys import OPENAI_URL, Config, Section
 DEFAULT_FILE = Path("visavis.toml")
 PROJECT = Path(__file__).resolve().parent.parent
 
+VOICE_FILES = ("neural",)
+"""Providers whose voice is a path."""
+
 SECRETS = {
     "server.access_key": "VISAVIS_ACCESS_KEY",
     "media.turn_password": "VISAVIS_TURN_PASSWORD",
@@ -236,12 +239,14 @@ def _resolve_paths(config: Config, keys: Keys, file: Path | None) -> Config:
     sections: dict[str, object] = {}
     for section in Config.model_fields:
         values: Section = getattr(config, section)
-        moved: dict[str, Path] = {}
-        for key, path in values:
-            if isinstance(path, Path):
-                source = keys.get(f"{section}.{key}", (None, ""))[1]
-                base = PROJECT if not source else file.parent if file and source == str(file) else Path()
-                moved[key] = (base / path.expanduser()).absolute()
+        moved: dict[str, Path | str] = {}
+        for key, value in values:
+            source = keys.get(f"{section}.{key}", (None, ""))[1]
+            base = PROJECT if not source else file.parent if file and source == str(file) else Path()
+            if isinstance(value, Path):
+                moved[key] = (base / value.expanduser()).absolute()
+            elif f"{section}.{key}" == "tts.voice" and value and config.tts.provider in VOICE_FILES:
+                moved[key] = str((base / Path(value).expanduser()).absolute())
         sections[section] = values.model_copy(update=moved)
     return config.model_copy(update=sections)
 

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, SecretStr
 
 from server.config_motion import Motion
-from server.config_types import HostName, Origin, Section
+from server.config_types import HostName, Origin, Pronunciation, Section
 from server.rtc_offer import MAX_SDP
 
 OPENAI_URL = "https://api.openai.com/v1"
@@ -214,8 +214,10 @@ class Recogniser(Section):
 class Voice(Section):
     """How text becomes speech."""
 
-    provider: Literal["espeak", "openai"] = Field(
-        default="espeak", description="`openai` (any compatible server) is implied by `base_url` or `model`."
+    provider: Literal["neural", "espeak", "openai"] = Field(
+        default="espeak",
+        description="`neural` is a voice of our own, `espeak` needs the extra of that name, `openai` (any compatible "
+        "server) is implied by `base_url` or `model`.",
     )
     base_url: str = Field(
         default=OPENAI_URL,
@@ -230,11 +232,18 @@ class Voice(Section):
     )
     voice: str | None = Field(
         default=None,
-        description="Name of the voice, as its provider spells it; unset: a woman's.",
-        examples=["en-us+f3"],
+        description="The voice's folder (neural; unset: the avatar's own, or the shipped one), or its name, as the "
+        "provider spells it.",
+        examples=["voices/anna"],
     )
-    rate: int = Field(default=165, ge=80, le=450, description="Words per minute (espeak).")
-    pitch: int = Field(default=50, ge=0, le=100, description="Pitch, 0 (low) to 100 (high) (espeak).")
+    rate: float = Field(default=1, ge=0.5, le=2, description="Times as fast as the voice's own pace (not openai).")
+    pitch: float = Field(default=0, ge=-12, le=12, description="Semitones above the voice's own pitch (not openai).")
+    energy: float = Field(default=0, ge=-12, le=12, description="Decibels louder than -20 LUFS (neural).")
+    pronunciations: tuple[Pronunciation, ...] = Field(
+        default=(),
+        description="Words that are said otherwise than she would (neural).",
+        examples=[["Nguyen: W IH1 N"]],
+    )
     timeout_s: float = Field(default=15, ge=1, le=120, description="Seconds without audio from a remote voice.")
 
 

@@ -40,3 +40,17 @@ HostName = Annotated[
     str, AfterValidator(_host_name), Field(description="host names or addresses, without scheme, port or path")
 ]
 Origin = Annotated[str, AfterValidator(_origin), Field(description="origins like https://shop.example, without a path")]
+
+
+def _pronunciation(text: str) -> str:
+    word, colon, phones = text.partition(":")
+    if not (word.strip() and colon and phones.strip()):
+        raise ValueError("no pronunciation")
+    return text
+
+
+Pronunciation = Annotated[
+    str,
+    AfterValidator(_pronunciation),
+    Field(max_length=200, description="words with their ARPAbet phones, like Nguyen: W IH1 N"),
+]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import SecretStr
 
 from engines import ASR, LLM, TTS, Idle, Motion, RemoteASR, RemoteTTS
@@ -15,7 +17,9 @@ from engines.tags import EXPLAINED
 from engines.vad import SileroVAD
 from pipeline.session import Engines
 from pipeline.stages import Align
-from server.config import Config
+from server.config import PROJECT, Config
+
+DEFAULT_VOICE = PROJECT / "avatars/default/voice"
 
 
 def build_engines(config: Config) -> Engines:
@@ -73,14 +77,29 @@ def _voice(config: Config) -> TTS | RemoteTTS:
         from engines.tts.remote import RemoteSpeech
 
         return RemoteSpeech(tts.base_url, tts.model, tts.voice or "alloy", _revealed(tts.key), tts.timeout_s)
-    from engines.tts.espeak import EspeakTTS
+    if tts.provider == "espeak":
+        from engines.tts.espeak import RATE, VOICE, EspeakTTS
 
-    return EspeakTTS(tts.voice, tts.rate, tts.pitch) if tts.voice else EspeakTTS(rate=tts.rate, pitch=tts.pitch)
+        # Its scale of pitch is an octave down to 0 and an octave up to 100 (pitch_adjust_tab in its synthdata.cpp).
+        return EspeakTTS(tts.voice or VOICE, round(RATE * tts.rate), round(50 * (1 + tts.pitch / 12)))
+    from engines.tts.voice import NeuralVoice
+
+    said = dict(entry.split(":", 1) for entry in tts.pronunciations)
+    words = {word.strip(): phones for word, phones in said.items()}
+    return NeuralVoice(voice_folder(config), tts.rate, tts.pitch, tts.energy, words)
+
+
+def voice_folder(config: Config) -> Path:
+    """Where the neural voice lies: as configured, else the avatar's own, else the shipped one."""
+    if config.tts.voice:
+        return Path(config.tts.voice)
+    own = config.avatar.path / "voice"
+    return own if own.is_dir() else DEFAULT_VOICE
 
 
 def _aligner(config: Config) -> Align | None:
-    """espeak-ng knows its own word times."""
-    if config.tts.provider == "espeak":
+    """Local voices know their own word times."""
+    if config.tts.provider != "openai":
         return None
     from engines.align import WordAligner
 

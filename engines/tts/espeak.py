@@ -20,6 +20,13 @@ from engines.tts.loudness import level, loudness
 from engines.tts.phones import arpabet
 from engines.tts.text import Spoken, pieces, speakable
 
+VOICE = "en-us+f5"
+"""Of the eight female variants tried, f5 is the one that a general recogniser understands best (pocketsphinx word error
+rate 0.32; f2 0.48, f3 0.68)."""
+
+RATE = 165
+"""Words a minute."""
+
 FIRST_CHUNK = SAMPLE_RATE // 10
 """100 ms: enough for the first pictures' look-ahead, little enough to leave at once."""
 CHUNK = SAMPLE_RATE // 5
@@ -35,15 +42,14 @@ class EspeakTTS:
     """A voice of espeak-ng: English, female by default.
 
     Args:
-        voice: espeak-ng's name of a language and a variant. Of the eight female variants tried, f5 is the
-            one that a general recogniser understands best (pocketsphinx word error rate 0.32; f2 0.48, f3 0.68).
+        voice: espeak-ng's name of a language and a variant.
         rate: words a minute, 80..450.
         pitch: 0..100; 50 is the variant's own.
     Raises:
         SpeechError: the voice is unknown or can't start.
     """
 
-    def __init__(self, voice: str = "en-us+f5", rate: int = 165, pitch: int = 50) -> None:
+    def __init__(self, voice: str = VOICE, rate: int = RATE, pitch: int = 50) -> None:
         if not 80 <= rate <= 450:
             raise SpeechError(f"the voice's rate must be 80..450 words a minute, not {rate}")
         if not 0 <= pitch <= 100:
@@ -185,5 +191,5 @@ def _words(raw: Raw, times: _Times, spoken: Spoken, start: int, end: int, whole:
 def _pause(text: str, rate: int) -> NDArray[np.float32]:
     """The silence after a phrase, shorter for a faster speaker."""
     mark = text.rstrip(" \"')]")[-1:]
-    seconds = _PAUSES.get(mark, 0.0) * min(1.0, 165 / rate)
+    seconds = _PAUSES.get(mark, 0.0) * min(1.0, RATE / rate)
     return np.zeros(round(seconds * SAMPLE_RATE), np.float32)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,15 +18,13 @@ from engines.tts.bundle import GRAPHS, read_voice
 from engines.tts.features import PHONES, Units
 from engines.tts.source import BINS
 
-WINDOWS = (12, 24, 48)
+WINDOWS = (12, 24, 48, 96)
 """Frames of the first windows (120 ms, so that the first sound leaves early), the last of them for all that follow:
 larger ones spend less on the frames around them."""
 
-UNITS_STEP, FRAMES_STEP = 16, 64
-"""Lengths are filled up to multiples of these: each new length costs some milliseconds, the first time."""
-
-USUAL_UNITS, USUAL_FRAMES = 112, 512
-"""Up to these (5 s of speech), lengths are tried out once at load."""
+UNITS, FRAMES = (32, 48, 64, 96, 128), (128, 192, 256, 384, 512)
+"""Lengths to which phrases are filled up, and tried out at load: each other one would cost some milliseconds when it is
+first met, and memory from then on. Longer phrases (5 s and more) are filled up to multiples of the last."""
 
 LONGEST_UNIT = 100.0
 """Frames (1 s): no phone lasts longer, whatever a network says."""
@@ -96,7 +94,7 @@ class VoiceModel:
     def plan(self, units: Units) -> Plan:
         """Hidden vectors and durations of a phrase's units."""
         count = len(units.phones)
-        size = _filled(count, UNITS_STEP)
+        size = _filled(count, UNITS)
         found = self._run(
             self._plan,
             {
@@ -117,7 +115,7 @@ class VoiceModel:
             place: float32[3, T], as `engines.tts.features.place` gives it.
         """
         count = hidden.shape[1]
-        size = _filled(count, FRAMES_STEP)
+        size = _filled(count, FRAMES)
         fill = ((0, 0), (0, size - count))
         found = self._run(
             self._prosody,
@@ -132,7 +130,7 @@ class VoiceModel:
     def filters(
         self, hidden: NDArray[np.float32], place: NDArray[np.float32], track: Track, hertz: NDArray[np.float32]
     ) -> Iterator[NDArray[np.float32]]:
-        """The filters of the phrase's sources, in windows of 12, 24, then 48 frames; each is made when asked for.
+        """The filters of the phrase's sources, in windows of 12, 24, 48, then 96 frames; each is made when asked for.
 
         Args:
             hidden, place: as for `prosody`.
@@ -163,15 +161,15 @@ class VoiceModel:
         """Every phone, every usual length, every window: what is not finite here would be noise at full scale."""
         channels, width = self.meta.hidden, len(self.meta.features)
         vectors = np.zeros((channels, 0), np.float32)
-        for count in range(UNITS_STEP, USUAL_UNITS + 1, UNITS_STEP):
+        for count in UNITS:
             phones = np.arange(count, dtype=np.int64) % len(PHONES)
             blank = np.zeros((count, width), np.float32)
             plan = self.plan(Units(phones, phones % 3, blank, phones))
             self._check(folder, plan.hidden, plan.duration, shape=(channels, count))
             vectors = plan.hidden
-        vectors = vectors[:, np.arange(USUAL_FRAMES) % USUAL_UNITS]
-        place = np.zeros((3, USUAL_FRAMES), np.float32)
-        for count in range(FRAMES_STEP, USUAL_FRAMES + 1, FRAMES_STEP):
+        vectors = vectors[:, np.arange(FRAMES[-1]) % UNITS[-1]]
+        place = np.zeros((3, FRAMES[-1]), np.float32)
+        for count in FRAMES:
             track = self.prosody(vectors[:, :count], place[:, :count])
             self._check(folder, track.f0, track.voicing, track.energy, shape=(count,))
         count = sum(WINDOWS) + WINDOWS[-1]
@@ -186,8 +184,8 @@ class VoiceModel:
             raise SpeechError(f"{folder}: a network answers with values that are not numbers: train or copy it again")
 
 
-def _filled(count: int, step: int) -> int:
-    return -(-count // step) * step
+def _filled(count: int, lengths: Sequence[int]) -> int:
+    return next((length for length in lengths if count <= length), -(-count // lengths[-1]) * lengths[-1])
 
 
 def _row(values: NDArray[Any], size: int) -> NDArray[Any]:

@@ -24,7 +24,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> VoiceModel:
 
 def test_windows_cover_the_phrase_and_grow() -> None:
     cut = list(windows(200, left=40))
-    assert cut == [(0, 0, 12), (12, 12, 24), (36, 36, 48), (40, 84, 48), (40, 132, 48), (40, 180, 48)]
+    assert cut == [(0, 0, 12), (12, 12, 24), (36, 36, 48), (40, 84, 96), (40, 180, 96)]
     assert list(windows(12, 40)) == [(0, 0, 12)]
     assert list(windows(0, 40)) == []
 
