@@ -27,6 +27,8 @@ _BOUNDARY_DELAY = (0.04, 0.28)
 """Seconds from the boundary to the blink."""
 
 _LIDS = tuple(ARKIT_NAMES.index(name) for name in ("eyeBlinkLeft", "eyeBlinkRight"))
+_LOWER_LID = {ARKIT_NAMES.index("cheekSquintLeft"): 0.5, ARKIT_NAMES.index("eyeSquintLeft"): 0.3}
+"""By how much of a blink these raise the lower lid: the upper one has that much less far to go. Both sides alike."""
 _OPEN_WIDE = tuple(
     ARKIT_NAMES.index(name) for name in ("eyeWideLeft", "eyeWideRight", "eyeSquintLeft", "eyeSquintRight")
 )
@@ -64,7 +66,8 @@ class Blinks:
             self._since = self._random.uniform(0.0, 1 / FPS)
             self._depth = self._random.uniform(0.88, 1.0)
             self._draw()
-        closed = hanging + (self._depth - hanging) * _lid(self._since)
+        meets = 1 - sum(share * float(coeffs[channel]) for channel, share in _LOWER_LID.items())
+        closed = hanging + (self._depth * meets - hanging) * _lid(self._since)
         for lid in _LIDS:
             coeffs[lid] = closed
         for channel in _OPEN_WIDE:

@@ -21,25 +21,20 @@ def _channels(*stems: str) -> np.ndarray:
 # over its whole capture, 0.7 px at rest. Smiles and frowns leave it alone.
 PARTING = _channels("jaw", "mouthFunnel", "mouthUpperUp", "mouthLowerDown", "mouthShrugUpper")
 """They part the lips, by 5 to 37 px: during speech that is the speech's to say."""
-_SNEER = _channels("noseSneer")
-"""4 px each, through the upper lip: fades only while the lips must meet."""
-_PRESSING = _channels("mouthPress", "mouthRoll", "mouthShrugLower", "mouthClose")
+PRESSING = _channels("mouthPress", "mouthRoll", "mouthShrugLower", "mouthClose")
 """They close the lips: not against an open jaw."""
 SPREADING = _channels("mouthSmile", "mouthStretch", "mouthDimple", "mouthFrown", "mouthLeft", "mouthRight")
 """They pull the corners, which a rounded mouth holds."""
 
 _MOUTH = _channels("jaw", "mouth", "cheekPuff", "tongue")
 _ROUNDING = _channels("mouthFunnel", "mouthPucker")
-_SEALING = _channels("mouthPress", "mouthRoll", "mouthClose")
 _JAW = ARKIT_NAMES.index("jawOpen")
 
 _SPEAKS_AT = 0.08
 """Speech of this strength in any mouth channel has the lips to itself."""
-_SEALED_AT = 0.2
-"""Lips that press or roll this much are meeting."""
-_OPEN_AT = 0.25
+_OPEN_AT = 0.35
 """A jaw this low has no lips to press."""
-_ROUND_AT = 0.5
+_ROUND_AT = 0.9
 _LEFT_WHEN_ROUND = 0.3
 """Of a smile around a rounded mouth: the two muscles pull against each other."""
 
@@ -55,8 +50,7 @@ def compose(body: Coeffs, speech: Coeffs | None) -> Coeffs:
         mouth = np.asarray(speech[:BLENDSHAPES])
         shapes = face[:BLENDSHAPES]
         shapes[PARTING] *= _left(float(mouth[_MOUTH].max()), _SPEAKS_AT)
-        shapes[_SNEER] *= _left(float(mouth[_SEALING].max()), _SEALED_AT)
-        shapes[_PRESSING] *= _left(float(mouth[_JAW]), _OPEN_AT)
+        shapes[PRESSING] *= _left(float(mouth[_JAW]), _OPEN_AT)
         rounded = 1 - _left(float(mouth[_ROUNDING].sum()), _ROUND_AT)
         shapes[SPREADING] *= 1 - (1 - _LEFT_WHEN_ROUND) * rounded
         face += speech

@@ -31,9 +31,11 @@ _POSTURE = np.array([*np.radians((1.2, 0.8, 0.7)), 0.12, 0.05, 0.25])
 """Standard deviations of the slow changes of posture: angles half of those between the clips that the sway is fitted
 to, which were recorded over hours."""
 
-_SWAY: dict[Mood, float] = {"idle": 1.0, "listening": 0.9, "thinking": 1.2, "speaking": 2.2}
+_SWAY: dict[Mood, float] = {"idle": 0.6, "listening": 0.5, "thinking": 0.7, "speaking": 1.6}
 """Factors on the fitted sway."""
-_STRESS = 2.2
+_SILENT_TEMPO = 0.6
+"""Of its tempo, while she doesn't speak."""
+_STRESS = 1.6
 """Factor on the fitted response to the voice: by as much as a speaker's sway exceeds the reader's."""
 
 _LEAN = np.radians((1.8, 0.9, 1.4))
@@ -120,7 +122,8 @@ class Head:
             gaze: yaw and pitch, in radians, of what she looks at.
         """
         pose = _POSTURE * [noise.next(manner.tempo) for noise in self._posture]
-        sway = _MIX @ [noise.next(manner.tempo) for noise in self._sway]
+        tempo = manner.tempo * (1.0 if mood == "speaking" else _SILENT_TEMPO)
+        sway = _MIX @ [noise.next(tempo) for noise in self._sway]
         pose[:3] += self._reach.towards(_SWAY[mood]) * sway + self._speak(mood, prosody)
         pose *= manner.head
         pose[PITCH] += self._listen(mood)

@@ -15,7 +15,7 @@ from engines import Mood
 from engines.media import ARKIT_NAMES, BLENDSHAPES, COEFFS, Coeffs, Prosody
 from engines.motion.blink import PER_MINUTE, Blinks
 from engines.motion.brows import Brows
-from engines.motion.compose import PARTING, SPREADING, limited
+from engines.motion.compose import PARTING, PRESSING, SPREADING, limited
 from engines.motion.expression import Expression
 from engines.motion.gaze import Gaze, eye_channels
 from engines.motion.head import GivenPose, Head, bounded
@@ -29,8 +29,12 @@ _MOOD_SECONDS = 0.35
 
 _SPEECH_SECONDS = 0.12
 """Time constant of leaving the mouth to speech and of taking it back."""
-_PARTED, _SPREAD = 0.2, 0.75
-"""What is left, while she speaks, of an emotion's parted lips and of its smile or frown."""
+_LEFT = np.ones(BLENDSHAPES, np.float32)
+"""What is left of an emotion's face while she speaks: little of what parts the lips, most of a smile or a frown."""
+_LEFT[PARTING] = 0.2
+_LEFT[SPREADING] = 0.75
+_LEFT[PRESSING] = 0.6
+_LEFT[[ARKIT_NAMES.index(name) for name in ("noseSneerLeft", "noseSneerRight")]] = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +125,7 @@ class IdleLife:
         for name, share in _SMILES.items():
             coeffs[_INDEX[name]] += share * manner.smile
         speaks = self._speaks.towards(float(mood == "speaking"))
-        coeffs[:BLENDSHAPES][PARTING] *= 1 - (1 - _PARTED) * speaks
-        coeffs[:BLENDSHAPES][SPREADING] *= 1 - (1 - _SPREAD) * speaks
+        coeffs[:BLENDSHAPES] *= 1 - (1 - _LEFT) * speaks
 
         self._brows.next(coeffs, prosody, manner)
         moved = manner.times(Manner(head=felt.head, tempo=felt.tempo))

@@ -13,6 +13,10 @@ _EASE_SECONDS = 0.4
 """Time constant of a change of manner: done after a second and a half, unnoticed."""
 
 
+USUAL_SMILE = 0.05
+"""The default body's: a mouth at rest that is friendly, not amused."""
+
+
 @dataclass(frozen=True, slots=True)
 class Manner:
     """Factors on what the default body does, except `smile`."""
@@ -27,23 +31,23 @@ class Manner:
     """How often she blinks."""
     brows: float = 1.0
     """How often the brows take part in a stress."""
-    smile: float = 0.05
+    smile: float = USUAL_SMILE
     """The resting smile, 0..1 of `mouthSmile`."""
 
     def __post_init__(self) -> None:
-        for name, (low, high) in _RANGES.items():
+        for name, (low, high) in RANGES.items():
             value = getattr(self, name)
             if not (math.isfinite(value) and low <= value <= high):
                 raise ValueError(f"manner: {name} is {value}, give {low:g} to {high:g}")
 
     def times(self, other: Manner) -> Manner:
         """Both: `other`'s factors on this one's, its smile beyond the usual on top; within the ranges."""
-        values = {name: getattr(self, name) * getattr(other, name) for name in _RANGES if name != "smile"}
-        values["smile"] = self.smile + other.smile - _USUAL_SMILE
-        return Manner(**{name: min(max(value, _RANGES[name][0]), _RANGES[name][1]) for name, value in values.items()})
+        values = {name: getattr(self, name) * getattr(other, name) for name in RANGES if name != "smile"}
+        values["smile"] = self.smile + other.smile - USUAL_SMILE
+        return Manner(**{name: min(max(value, RANGES[name][0]), RANGES[name][1]) for name, value in values.items()})
 
 
-_RANGES = {
+RANGES = {
     "amplitude": (0.3, 1.6),
     "head": (0.0, 2.5),
     "tempo": (0.4, 2.0),
@@ -52,8 +56,6 @@ _RANGES = {
     "smile": (0.0, 0.4),
 }
 """What still looks human on the default avatar, and leaves the head its range."""
-
-_USUAL_SMILE = 0.05
 
 MANNERS: dict[str, Manner] = {
     "neutral": Manner(),

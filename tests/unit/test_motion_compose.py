@@ -58,7 +58,7 @@ def test_speech_has_the_lips_and_leaves_the_eyes() -> None:
 def test_a_smile_survives_closed_lips_and_yields_to_rounded_ones() -> None:
     body = _face(mouthSmileLeft=0.6)
     assert compose(body, _face(mouthPressLeft=0.4))[NAME["mouthSmileLeft"]] == pytest.approx(0.6)
-    assert compose(body, _face(mouthPucker=0.5, mouthFunnel=0.3))[NAME["mouthSmileLeft"]] < 0.2
+    assert compose(body, _face(mouthPucker=0.5, mouthFunnel=0.3))[NAME["mouthSmileLeft"]] < 0.25
 
 
 def test_pressed_lips_do_not_hold_the_jaw() -> None:
@@ -79,8 +79,7 @@ def test_the_mouth_changes_without_a_step() -> None:
 def test_lips_meet_whatever_she_feels(emotion: str, firmness: float) -> None:
     body = IdleBody().start(4)
     body.feel(emotion, 1.0)
-    for _ in range(FPS):
-        face = body.next("speaking")
+    face = [body.next("speaking") for _ in range(FPS)][-1]
     for phone in ("M", "P", "B"):
         lips = VISEMES[phone][0].shape * np.float32(firmness)
         assert _gap(compose(face, expand(lips))) <= 1.5
@@ -90,8 +89,7 @@ def test_lips_meet_whatever_she_feels(emotion: str, firmness: float) -> None:
 def test_lips_meet_in_the_first_frame_of_speech() -> None:
     body = IdleBody().start(4)
     body.feel("surprise", 1.0)
-    for _ in range(FPS):
-        face = body.next("idle")
+    face = [body.next("idle") for _ in range(FPS)][-1]
     assert _gap(compose(face, None)) > 4
     assert _gap(compose(body.next("speaking"), expand(VISEMES["M"][0].shape))) <= 1.5
 
