@@ -3,11 +3,12 @@
 Inputs:
 - misaki's ``us_gold.json`` and ``us_silver.json`` (Apache-2.0; in the package ``misaki`` 0.9.4, folder ``data``): IPA
   with stress, and other pronunciations by part of speech;
-- ``cmudict-en-us.dict`` (BSD; in the package ``pocketsphinx``): ARPAbet without stress, many more names.
+- ``cmudict-en-us.dict`` (BSD; in the package ``pocketsphinx``): ARPAbet without stress, many more names;
+- ``training/data/words.txt``: our own.
 
-A word's entry comes from gold, else (for words that CMUdict has too: the rest is as rare as *uneugenically*) from
-silver, else from CMUdict with stress by analogy: the stress of the words that end in the same phones and have as many
-syllables. Forms that `engines.tts.inflections` derives exactly are left out.
+A word's entry comes from our own words, else from gold, else from silver (only words that CMUdict has too: the rest is
+as rare as *uneugenically*), else from CMUdict with stress by analogy: that of the words that end in the same phones and
+have as many syllables. Forms that `engines.tts.inflections` derives exactly are left out.
 
     python -m training.lexicon MISAKI_DATA_FOLDER -o engines/data/lexicon.z
 """
@@ -26,7 +27,7 @@ from pathlib import Path
 from engines.sphinx import model_path
 from engines.tts.inflections import inflected
 from engines.tts.letters import spelt
-from engines.tts.lexicon import FORMAT, VOWELS, Lexicon, Phone, Phones, encode
+from engines.tts.lexicon import FORMAT, VOWELS, Lexicon, Phone, Phones, encode, parse
 
 Entry = dict[str, Phones]
 
@@ -156,11 +157,18 @@ class Stresses:
         return tuple(Phone(symbol, int(next(digits)) if symbol in VOWELS else 0) for symbol in symbols)
 
 
+def own_words() -> dict[str, Entry]:
+    """The words of ``training/data/words.txt``."""
+    lines = (Path(__file__).parent / "data" / "words.txt").read_text("utf-8").splitlines()
+    pairs = (line.split(maxsplit=1) for line in lines if line and not line.startswith("#"))
+    return {word: {"": parse(arpabet)} for word, arpabet in pairs}
+
+
 def merge(
     gold: Mapping[str, Entry], silver: Mapping[str, Entry], cmudict: Mapping[str, tuple[str, ...]]
 ) -> dict[str, Entry]:
     """One entry a word in lower case; one in capitals stays beside it only where it is said otherwise."""
-    merged: dict[str, Entry] = {word: entry for word, entry in gold.items() if word == word.lower()}
+    merged = {word: entry for word, entry in gold.items() if word == word.lower()} | own_words()
     for word, entry in gold.items():
         if word != word.lower():
             lower = merged.setdefault(word.lower(), entry)
@@ -180,9 +188,18 @@ def merge(
 
 def pack(entries: Mapping[str, Entry]) -> bytes:
     """The file's bytes."""
-    whole = Lexicon(_lines(entries))
-    needed = {word: entry for word, entry in entries.items() if len(entry) > 1 or inflected(word, whole) != entry}
+    wrong = entries.keys() - _derived(entries, entries)
+    needed: dict[str, Entry] = {}
+    while wrong:  # a word left out may take away what another is derived from
+        needed |= {word: entries[word] for word in wrong}
+        wrong = entries.keys() - needed.keys() - _derived(entries, needed)
     return zlib.compress(FORMAT.encode() + _lines(needed), 9)
+
+
+def _derived(entries: Mapping[str, Entry], known: Mapping[str, Entry]) -> set[str]:
+    """Words whose entry follows by rule from the `known` ones."""
+    lexicon = Lexicon(_lines(known))
+    return {word for word, entry in entries.items() if len(entry) == 1 and inflected(word, lexicon) == entry}
 
 
 def _lines(entries: Mapping[str, Entry]) -> bytes:

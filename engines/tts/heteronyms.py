@@ -6,22 +6,53 @@ from collections.abc import Mapping
 
 from engines.tts.lexicon import Phones
 
-_VERB_BEFORE = frozenset(
-    ["to", "will", "would", "can", "could", "should", "must", "may", "might", "shall", "cannot", "can't", "won't", "don't", "didn't", "doesn't", "couldn't", "wouldn't", "shouldn't", "not", "let's", "please", "i", "we", "you", "they", "who", "i'll", "we'll", "you'll", "they'll", "he'll", "she'll", "it'll", "i'd", "we'd", "you'd", "they'd", "do", "did", "does", "never", "always", "often"]
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_VERB_BEFORE = _words(
+    """
+    to will would can could should must may might shall cannot can't won't don't didn't doesn't couldn't
+    wouldn't shouldn't not let's please i we you they who i'll we'll you'll they'll he'll she'll it'll i'd
+    we'd you'd they'd do did does never always often
+    """
 )
 """After these a word that may be a noun or a verb is a verb."""
-_NOUN_BEFORE = frozenset(
-    ["a", "an", "the", "my", "your", "his", "her", "its", "our", "their", "this", "that", "these", "those", "some", "any", "no", "every", "each", "another", "of", "in", "for", "with", "by", "from", "on", "at", "as", "new", "good", "great", "own", "first", "last", "more", "less", "much", "many"]
+_NOUN_BEFORE = _words(
+    """
+    a an the my your his her its our their this that these those some any no every each another of in for
+    with by from on at as new good great own first last more less much many
+    """
 )
-_OBJECT = frozenset(["the", "a", "an", "my", "your", "his", "her", "its", "our", "their", "this", "that", "these", "those", "it", "them", "me", "us", "him", "up", "down"])
+_OBJECT = _words(
+    """
+    the a an my your his her its our their this that these those it them me us him up down
+    """
+)
 """After a sentence's first word these make it an imperative."""
-_HAVE = frozenset(
-    ["have", "has", "had", "having", "i've", "we've", "you've", "they've", "i'd", "he'd", "she'd", "was", "were", "been", "be", "being", "is", "are", "got", "get", "well", "he's", "she's", "it's"]
+_HAVE = _words(
+    """
+    have has had having i've we've you've they've i'd he'd she'd was were been be being is are got get well
+    he's she's it's
+    """
 )
 """Before a participle."""
-_PAST_BEFORE = frozenset(["i", "we", "they", "you", "he", "she", "it", "who", "and", "just", "once", "already", "recently", "never"])
-_HABIT = frozenset(["every", "often", "usually", "always", "sometimes", "rarely", "minds", "lips", "books"])
-_DIRECTIONS = frozenset(["in", "at", "with", "on", "near", "here", "there", "together", "alone", "by", "for", "without", "under", "to"])
+_PAST_BEFORE = _words(
+    """
+    i we they you he she it who and just once already recently never
+    """
+)
+_HABIT = _words(
+    """
+    every often usually always sometimes rarely minds lips books
+    """
+)
+_DIRECTIONS = _words(
+    """
+    in at with on near here there together alone by for without under to
+    """
+)
 
 
 def choose(word: str, entry: Mapping[str, Phones], before: str, following: str, *, begins: bool, ends: bool) -> Phones:

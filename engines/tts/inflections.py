@@ -22,11 +22,14 @@ BRITISH = (
 
 
 def inflected(word: str, lexicon: Lexicon) -> dict[str, Phones] | None:
-    """The pronunciation of a regular form of a word in the dictionary; None where it is none."""
+    """The pronunciation of a regular form of a word in the dictionary (`feel`, `feeling`, `feelings`); None where it is
+    none."""
     for stem, ending in _stems(word):
-        found = lexicon.find(stem)
-        if found:
-            return {"": found[""] + _sound(found[""], ending)}
+        if found := lexicon.find(stem):
+            return {"": ended(found[""], ending)}
+    for stem, ending in _stems(word):
+        if ending in {"s", ""} and (found := inflected(stem, lexicon)):
+            return {"": ended(found[""], ending)}
     return None
 
 
@@ -58,8 +61,17 @@ def _before_vowel(stem: str, ending: str) -> Iterator[tuple[str, str]]:
         yield stem[:-1], ending
 
 
-def _sound(stem: Phones, ending: str) -> Phones:
-    last = stem[-1].symbol
+def weakened(phones: Phones) -> Phones:
+    """As the second part of a compound: its stress is secondary."""
+    return tuple(Phone(phone.symbol, 2 if phone.stress else 0) for phone in phones)
+
+
+def ended(stem: Phones, ending: str) -> Phones:
+    """A word with `s`, `ed`, `ing` or nothing after it."""
+    return stem + _sound(stem[-1].symbol, ending)
+
+
+def _sound(last: str, ending: str) -> Phones:
     if ending == "ing":
         return Phone("IH"), Phone("NG")
     if ending == "s":

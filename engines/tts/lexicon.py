@@ -41,8 +41,9 @@ class Phone:
 
 Phones = tuple[Phone, ...]
 
-_SOUNDS = [Phone(vowel, stress) for vowel in VOWELS for stress in (0, 1, 2)] + [Phone(symbol) for symbol in CONSONANTS]
-_PHONE_OF = {chr(ord("0") + index): phone for index, phone in enumerate(_SOUNDS)}
+SOUNDS = [Phone(vowel, stress) for vowel in VOWELS for stress in (0, 1, 2)] + [Phone(symbol) for symbol in CONSONANTS]
+"""Every phone with every stress, in the order of their codes."""
+_PHONE_OF = {chr(ord("0") + index): phone for index, phone in enumerate(SOUNDS)}
 _CODE_OF = {phone: code for code, phone in _PHONE_OF.items()}
 
 

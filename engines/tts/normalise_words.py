@@ -25,9 +25,11 @@ ABBREVIATIONS = {
 }  # fmt: skip
 """Lower case, without the last full stop, which each of them must have in the text to count."""
 
-REGNAL = frozenset(
-    ["Henry", "Louis", "Elizabeth", "George", "Edward", "Charles", "William", "James", "Richard", "John", "Paul", "Pius", "Benedict", "Philip", "Francis", "Alexander", "Nicholas", "Catherine", "Frederick", "Napoleon", "Gregory", "Leo", "Innocent", "Clement", "Urban", "Peter", "Ivan", "Robert"]
-)
+_REGNAL = """
+Henry Louis Elizabeth George Edward Charles William James Richard John Paul Pius Benedict Philip Francis Alexander
+Nicholas Catherine Frederick Napoleon Gregory Leo Innocent Clement Urban Peter Ivan Robert
+"""
+REGNAL = frozenset(_REGNAL.split())
 """Names that are followed by an ordinal: Henry the Eighth."""
 
 _FOLDED = {

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from engines.tts.heteronyms import choose
-from engines.tts.inflections import BRITISH, inflected
+from engines.tts.inflections import BRITISH, ended, inflected, weakened
 from engines.tts.letters import guess, spelt
 from engines.tts.lexicon import VOWELS, Lexicon, Phone, Phones, english, parse
 from engines.tts.normalise import Normaliser
@@ -19,6 +19,9 @@ LONGEST_WORD = 40
 """Letters of a word that is guessed in one go; more of them are noise, and are read in pieces."""
 
 _ENDS = frozenset(".?!")
+_BY_CAPITALS = re.compile("[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+_PLURAL = re.compile("([A-Z]{2,})s|([A-Za-z]+)'s")
+"""Plurals of capitals, possessives of anything."""
 _OWN_KEY = re.compile(r"[^\W_](?:[\w.'’&+-]{0,38}[^\W_])?")
 
 
@@ -85,20 +88,23 @@ class Reader:
         entry = self._found(word, begins=begins)
         if entry:
             return choose(lower, entry, before.lower(), following.lower(), begins=begins, ends=not following)
-        pieces = range(0, len(lower), LONGEST_WORD)
-        return tuple(phone for start in pieces for phone in guess(lower[start : start + LONGEST_WORD]))
+        if lower.endswith("'s"):
+            return ended(_guessed(lower[:-2]), "s")
+        return _guessed(lower)
 
     def _found(self, word: str, *, begins: bool = False) -> Mapping[str, Phones] | None:
         """By dictionary or rule."""
         lower = word.lower()
         if len(word) == 1 and word.isupper():
             return {"": spelt(lower)}
-        if word != lower and not begins and (entry := self._lexicon.find(word)):
+        if word != lower and (word.isupper() or not begins) and (entry := self._lexicon.find(word)):
             return entry
+        if (form := _PLURAL.fullmatch(word)) and (stem := self._found(form[1] or form[2])):
+            return {"": ended(stem[""], "s")}
         if entry := self._lexicon.find(lower) or inflected(lower, self._lexicon):
             return entry
         if word.isupper() and (len(word) <= 4 or not re.search("[AEIOUY]", word)):
-            return {"": spelt(lower)}
+            return {"": spelt(lower.replace("'", ""))}
         return self._respelt(lower) or self._compound(word)
 
     def _respelt(self, word: str) -> Mapping[str, Phones] | None:
@@ -110,17 +116,28 @@ class Reader:
         return None
 
     def _compound(self, word: str) -> Mapping[str, Phones] | None:
-        """Two words in one: `JavaScript` by its capitals, `chatbot` by the most even split."""
-        cuts = [found.start() for found in re.finditer("(?<=[a-z])[A-Z]", word)]
-        cuts += sorted(range(3, len(word) - 2), key=lambda cut: abs(len(word) - 2 * cut))
-        for cut in cuts:
+        """Words in one: `MySpeechAPI` by its capitals, `teapot` by the most even split in two."""
+        parts = [self._part(part) for part in _BY_CAPITALS.findall(word)]
+        if len(parts) > 1 and all(parts):
+            return {"": parts[0] + tuple(phone for part in parts[1:] for phone in weakened(part))}
+        for cut in sorted(range(3, len(word) - 2), key=lambda cut: abs(len(word) - 2 * cut)):
             first, second = self._lexicon.find(word[:cut].lower()), self._lexicon.find(word[cut:].lower())
             if first and second:
-                return {"": first[""] + tuple(Phone(p.symbol, 2 if p.stress else 0) for p in second[""])}
+                return {"": first[""] + weakened(second[""])}
         return None
 
+    def _part(self, part: str) -> Phones:
+        """One word of a compound; nothing where it is unknown."""
+        found = self._lexicon.find(part.lower())
+        return found[""] if found else spelt(part.lower()) if part.isupper() else ()
+
     def _first_sound(self, word: str) -> Phone:
-        return self._phones(word, "", ".", begins=False)[0]
+        return self._phones(word, "", "", begins=False)[0]
+
+
+def _guessed(word: str) -> Phones:
+    pieces = range(0, len(word), LONGEST_WORD)
+    return tuple(phone for start in pieces for phone in guess(word[start : start + LONGEST_WORD]))
 
 
 def _article(word: str, following: Phone | None) -> Phones:
