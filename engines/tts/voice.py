@@ -44,7 +44,9 @@ FAMILIAR = 3.0
 LOWEST, HIGHEST = 50.0, 700.0
 """Hz of the fundamental."""
 
-_WARM_UP = "Hello, this is how I sound."
+_WARM_UP = "Hello, zurvyl."
+"""A word of the dictionary, and one that has to be guessed from its letters."""
+
 _STRONG, _WEAK = frozenset(".?!"), frozenset(",;:-")
 
 
