@@ -30,7 +30,7 @@ class Arrivals:
         self._clock = clock
         self._rate = 48_000 if receiver.track.kind == "audio" else 90_000
         self._first: int | None = None
-        self._arrived: dict[int, float] = {}
+        self._arrived: dict[int, tuple[float, float]] = {}
         self._report: tuple[float, int] | None = None
         self._handle_rtp = receiver._handle_rtp_packet
         self._handle_rtcp = receiver._handle_rtcp_packet
@@ -43,7 +43,13 @@ class Arrivals:
         Args:
             pts: the `pts` of the frame, as its track's `recv()` gave it (ticks of 1/48 000 or 1/90 000 s).
         """
-        return self._arrived.get(self._timestamp(pts))
+        came = self._arrived.get(self._timestamp(pts))
+        return None if came is None else came[1]
+
+    def began(self, pts: int) -> float | None:
+        """The same of its first packet."""
+        came = self._arrived.get(self._timestamp(pts))
+        return None if came is None else came[0]
 
     def media_time(self, pts: int) -> float | None:
         """Seconds on the sender's own clock (NTP) that a frame belongs to; None before the first sender report."""
@@ -60,7 +66,8 @@ class Arrivals:
         if self._first is None:
             # aiortc counts the pts of decoded frames from the first RTP timestamp.
             self._first = packet.timestamp
-        self._arrived[packet.timestamp] = self._clock()
+        now = self._clock()
+        self._arrived[packet.timestamp] = (self._arrived.get(packet.timestamp, (now,))[0], now)
         if len(self._arrived) > HISTORY:
             del self._arrived[next(iter(self._arrived))]
         await self._handle_rtp(packet, arrival_time_ms)

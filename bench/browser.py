@@ -5,10 +5,8 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
-from rich.progress import Progress
-
+from bench.inbox import PATIENCE_S, BenchError
 from bench.measure import Shown, shown
-from bench.user import PATIENCE_S, BenchError
 
 QUESTION = "Please tell me everything about yourself, as long as you can."
 
@@ -87,7 +85,7 @@ again does not decode to the same pixels: the codec spends its spare bits on ref
 the repetitions stay below this, and every picture of her speech, pauses included, is above."""
 
 
-async def watch_speech(url: str, key: str | None, seconds: float, progress: Progress) -> Shown:
+async def watch_speech(url: str, key: str | None, seconds: float) -> Shown:
     """Have her speak to Chromium for `seconds`, and count what it shows.
 
     Raises:
@@ -98,7 +96,6 @@ async def watch_speech(url: str, key: str | None, seconds: float, progress: Prog
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
         raise BenchError("chromium is missing: apt-get install chromium, or measure with --no-browser")
-    task = progress.add_task("speech in Chromium, s", total=seconds)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium, args=[*ARGUMENTS])
         try:
@@ -110,7 +107,6 @@ async def watch_speech(url: str, key: str | None, seconds: float, progress: Prog
             while (spoken := _spoken(await page.evaluate("window.watch.spans"))) < seconds:
                 await page.wait_for_timeout(500)
                 waited += 0.5
-                progress.update(task, completed=spoken)
                 error = await page.evaluate("window.watch.error")
                 if error or waited > PATIENCE_S + 4 * seconds:
                     raise BenchError(f"Chromium heard {spoken:.0f} s of speech in {waited:.0f} s; {error or ''}")
@@ -120,7 +116,6 @@ async def watch_speech(url: str, key: str | None, seconds: float, progress: Prog
             await page.evaluate("window.hangUp()")
         finally:
             await browser.close()
-    progress.update(task, completed=seconds)
     return _judge(watch)
 
 

@@ -58,6 +58,9 @@ class Picture:
     """float32[64, 64]: mean luma of each cell, 0..255."""
 
 
+FRAME_S = 0.04
+"""What one picture lasts, at the 25 a second that faces are usually sent at."""
+
 PACKET_S = 0.02
 """What one audio packet lasts."""
 
@@ -66,52 +69,40 @@ ROUNDING_S = 1 / 96_000
 
 
 def cells_of(luma: NDArray[np.uint8]) -> Cells:
-    """Luma uint8[h, w] with sides that are multiples of 64 -> float32[64, 64]."""
-    height, width = luma.shape
-    blocks = luma.reshape(CELLS, height // CELLS, CELLS, width // CELLS)
+    """Luma uint8[h, w], h and w from 64 on -> float32[64, 64]; what is over at the right and below is left out."""
+    height, width = (side // CELLS for side in luma.shape)
+    blocks = luma[: CELLS * height, : CELLS * width].reshape(CELLS, height, CELLS, width)
     return blocks.mean(axis=(1, 3), dtype=np.float32)
 
 
-def percentile(values: Sequence[float], q: float) -> float | None:
-    """The q-th percentile (0..100), None of nothing."""
-    return round(float(np.percentile(values, q)), 2) if values else None
-
-
-def first_voiced(sounds: Sequence[Sound], since: float) -> Sound | None:
-    """The first voiced packet that arrived at or after `since`."""
-    return next((sound for sound in sounds if sound.arrived >= since and sound.voiced), None)
-
-
-def last_voiced(sounds: Sequence[Sound], since: float) -> Sound | None:
-    """The last voiced packet that arrived at or after `since`."""
-    return first_voiced(sounds[::-1], since)
-
-
 def changes(pictures: Sequence[Picture]) -> NDArray[np.float32]:
-    """float32[n - 1, 64, 64]: how much each picture differs from the one before, per cell."""
+    """float32[n - 1, 64, 64]: how much each picture differs from the one before, per cell and frame of 40 ms.
+
+    Idle faces may be sent at half the rate: two frames' sway is not to count as twice the movement.
+    """
     stack = np.stack([picture.cells for picture in pictures])
-    return np.abs(np.diff(stack, axis=0))
+    arrived = np.array([picture.arrived for picture in pictures])
+    frames = np.maximum(1, np.round(np.diff(arrived) / FRAME_S)).astype(np.float32)
+    return (np.abs(np.diff(stack, axis=0)) / frames[:, None, None]).astype(np.float32)
 
 
-def mouth_of(idle: Sequence[Picture], speech: Sequence[Picture]) -> NDArray[np.bool_]:
+def mouth_of(idle: NDArray[np.float32], speech: NDArray[np.float32]) -> NDArray[np.bool_]:
     """The cells that move most in speech beyond how much they move in idle: bool[64, 64], 40 of them true.
 
     Blinks, gaze and the head's sway are in both, so they cancel; lips and chin are left.
+
+    Args:
+        idle: `changes` of a silent face.
+        speech: those of a speaking one.
     """
-    gain = changes(speech).mean(axis=0) - changes(idle).mean(axis=0)
+    gain = speech.mean(axis=0) - idle.mean(axis=0)
     threshold = np.partition(gain.ravel(), -MOUTH_CELLS)[-MOUTH_CELLS]
     return gain >= threshold
 
 
-def stillness(idle: Sequence[Picture], mouth: NDArray[np.bool_]) -> float:
-    """The change of the mouth between two idle pictures that counts as no movement of the lips."""
-    return max(CODED, float(STILL * np.percentile(changes(idle)[:, mouth].mean(axis=1), 95)))
-
-
-def first_moving(pictures: Sequence[Picture], mouth: NDArray[np.bool_], still: float, since: float) -> Picture | None:
-    """The first picture, arrived at or after `since`, in which the mouth moves."""
-    moved = changes(pictures)[:, mouth].mean(axis=1) > still
-    return next((p for p, moves in zip(pictures[1:], moved, strict=True) if moves and p.arrived >= since), None)
+def stillness(idle: NDArray[np.float32], mouth: NDArray[np.bool_]) -> float:
+    """The change of the mouth that counts as no movement of the lips, from the `changes` of a silent face."""
+    return max(CODED, float(STILL * np.percentile(idle[:, mouth].mean(axis=1), 95)))
 
 
 def av_offsets_ms(pictures: Sequence[Picture], sounds: Sequence[Sound]) -> list[float]:

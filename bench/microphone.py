@@ -26,6 +26,17 @@ class Microphone(MediaStreamTrack):
         self._started: float | None = None
         self._position = 0
         self._recording = np.zeros(0, np.int16)
+        self._live = asyncio.Event()
+
+    @property
+    def started(self) -> float:
+        """Loop time at which the first sample of all was recorded."""
+        assert self._started is not None, "the call has not begun"
+        return self._started
+
+    async def live(self) -> None:
+        """Wait until the first samples leave."""
+        await self._live.wait()
 
     def play(self, pcm: NDArray[np.int16]) -> float:
         """Speak next.
@@ -36,18 +47,14 @@ class Microphone(MediaStreamTrack):
         Returns:
             The loop time at which its first sample is spoken.
         """
-        assert self._started is not None, "the call has not begun"
         self._recording = pcm
-        return self._started + self._position / RATE
-
-    @property
-    def speaking(self) -> bool:
-        return len(self._recording) > 0
+        return self.started + self._position / RATE
 
     async def recv(self) -> av.AudioFrame:
         loop = asyncio.get_running_loop()
         if self._started is None:
             self._started = loop.time()
+            self._live.set()
         due = self._started + (self._position + FRAME) / RATE
         await asyncio.sleep(due - loop.time())
         samples = np.zeros(FRAME, np.int16)

@@ -9,75 +9,99 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from bench.user import BenchError, fetch
+from bench.inbox import BenchError
+from bench.peer import fetch
 
 START_S = 120
 """Seconds that a server may take to load its engines: compiling the graphs on a busy machine."""
 
-COUNTERS = {"late_frames": "late_frames_total", "underruns": "underruns_total"}
+COUNTERS = {"late_frames": "late_frames_total", "underruns": "underruns_total", "pts_jumps": "pts_jumps_total"}
 """Our key -> the server's counter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The server to measure."""
+
+    url: str | None = None
+    """One that runs already; None starts one."""
+    protocol: str = "realtime"
+    llm: str | None = None
+    """`stub`, `knowledge` or a base URL, for a server of our own; None for `stub`."""
+    model: str = "default"
+    first_token_s: float = 0.0
+    """Of the stub."""
+    tokens_per_s: float = 0.0
+    """Of the stub; 0 sends them at once."""
+    config: Path | None = None
+    settings: tuple[str, ...] = ()
+    key: str | None = None
+    """Access key."""
 
 
 class Server:
     """Where the server is, and what it tells of itself."""
 
-    def __init__(self, url: str, key: str | None, pid: int | None) -> None:
+    def __init__(self, url: str, target: Target, pid: int | None) -> None:
         self.url = url.rstrip("/")
-        self._key = key
-        self._pid = pid
-        self._peak_mb: float | None = None
+        self.protocol = target.protocol
+        self.key = target.key
+        self.pid = pid
+        """None for one that somebody else started: it may be on another machine."""
 
-    async def counters(self) -> dict[str, int]:
-        """`late_frames` and `underruns` since the server's start."""
+    async def counters(self) -> dict[str, int | None]:
+        """`late_frames`, `underruns` and `pts_jumps` since the server's start; None where it does not count them."""
         metrics = await self._metrics()
-        return {key: int(metrics.get(name, 0)) for key, name in COUNTERS.items()}
+        found = {key: metrics.get(name) for key, name in COUNTERS.items()}
+        return {key: None if value is None else int(value) for key, value in found.items()}
 
-    def sample_memory(self) -> None:
-        """Note the resident memory now: of our own process only, as another's may be on another machine."""
-        if self._pid is not None:
-            self._peak_mb = max(self._peak_mb or 0, resident_mb(self._pid))
-
-    async def memory_mb(self) -> float | None:
-        """The highest resident memory that was sampled; else what the server says of itself, if it does."""
-        if self._peak_mb is not None:
-            return round(self._peak_mb, 1)
+    async def resident_mb(self) -> float | None:
+        """What the server says of its memory, if it does."""
         resident = (await self._metrics()).get("process_resident_memory_bytes")
         return None if resident is None else round(resident / 2**20, 1)
 
     async def _metrics(self) -> Mapping[str, float]:
-        text = await asyncio.to_thread(fetch, f"{self.url}/metrics", self._key)
-        return {s.name: s.value for family in text_string_to_metric_families(text) for s in family.samples}
+        if not self.protocol.startswith("realtime"):
+            return {}
+        try:
+            text = await asyncio.to_thread(fetch, f"{self.url}/metrics", self.key)
+            return {s.name: s.value for family in text_string_to_metric_families(text) for s in family.samples}
+        except (BenchError, ValueError):
+            # Others speak the protocol, and keep their figures to themselves.
+            await asyncio.to_thread(fetch, self.url, self.key, reachable=True)
+            return {}
 
 
-def resident_mb(pid: int) -> float:
-    """Resident memory of a process in MiB (proc(5))."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1024
-    raise BenchError("the server ended while it was measured")
+def more(before: Mapping[str, int | None], after: Mapping[str, int | None]) -> dict[str, int | None]:
+    """By how much each counter rose."""
+    found: dict[str, int | None] = {}
+    for name, value in after.items():
+        old = before.get(name)
+        found[name] = None if value is None or old is None else value - old
+    return found
 
 
 @asynccontextmanager
-async def running_server(
-    url: str | None, llm: str | None, model: str, config: Path | None, settings: tuple[str, ...], key: str | None
-) -> AsyncIterator[Server]:
-    """The server at `url`, or a fresh one that thinks with `llm` (`stub`, which is the default, `knowledge` or a base
-    URL).
+async def running_server(target: Target) -> AsyncIterator[Server]:
+    """The server at `target.url`, or a fresh one.
 
     Raises:
         BenchError: it does not start; its own words are in the message. Or `url` and `llm` contradict each other.
     """
-    if url is not None:
-        if llm is not None:
+    if target.url is not None:
+        if target.llm is not None:
             raise BenchError("--llm is for a server that the bench starts; the one at --url has its own")
-        yield Server(url, key, None)
+        yield Server(target.url, target, None)
         return
-    llm = llm or "stub"
+    if target.protocol not in ("realtime", "realtime-ws"):
+        raise BenchError(f"--protocol {target.protocol} is for a server at --url")
+    llm = target.llm or "stub"
     if llm not in ("stub", "knowledge") and not llm.startswith(("http://", "https://")):
         raise BenchError(f"--llm {llm}: allowed are stub, knowledge, or the base URL of an OpenAI-compatible server")
     async with AsyncExitStack() as stack:
@@ -85,23 +109,24 @@ async def running_server(
         if llm == "knowledge":
             environment["VISAVIS_LLM_PROVIDER"] = "knowledge"
         else:
-            base_url = await stack.enter_async_context(_stub()) if llm == "stub" else llm
+            base_url = await stack.enter_async_context(_stub(target)) if llm == "stub" else llm
             environment |= {"VISAVIS_LLM_PROVIDER": "openai", "VISAVIS_LLM_BASE_URL": base_url}
-            environment |= {"VISAVIS_LLM_MODEL": model}
+            environment |= {"VISAVIS_LLM_MODEL": target.model}
         port = free_port()
         command = ["-m", "server.cli", "serve", "--host", "127.0.0.1", "--port", str(port)]
-        command += ["--config", str(config)] if config else []
-        for setting in settings:
+        command += ["--config", str(target.config)] if target.config else []
+        for setting in target.settings:
             command += ["--set", setting]
         address = f"http://127.0.0.1:{port}"
         process = await stack.enter_async_context(_process(command, environment, f"{address}/healthz"))
-        yield Server(address, key, process.pid)
+        yield Server(address, target, process.pid)
 
 
 @asynccontextmanager
-async def _stub() -> AsyncIterator[str]:
+async def _stub(target: Target) -> AsyncIterator[str]:
     port = free_port()
     command = ["-m", "bench.stub_llm", "--port", str(port)]
+    command += ["--first-token", str(target.first_token_s), "--rate", str(target.tokens_per_s)]
     async with _process(command, dict(os.environ), f"http://127.0.0.1:{port}/v1/models"):
         yield f"http://127.0.0.1:{port}/v1"
 

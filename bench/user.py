@@ -1,219 +1,256 @@
-"""A synthetic user: one WebRTC call to a server's public protocol, and everything that arrived from it."""
+"""A synthetic user: performs a scripted conversation on one call, and keeps everything that arrived."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import urllib.error
-import urllib.request
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from pathlib import Path
 
-import av
-import numpy as np
-from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
-from aiortc.mediastreams import MediaStreamError
+from bench.adapters import Adapter, dial
+from bench.inbox import PATIENCE_S, BenchError, Inbox
+from bench.recording import Recording, Step
+from bench.script import Act, Cough, Interrupt, Script, Wav
+from bench.speech import Speaker, Utterance, cough
 
-from bench.arrivals import Arrivals
-from bench.measure import Picture, Sound, cells_of, first_voiced
-from bench.microphone import Microphone
-from server.media_patches import allow_loopback
+SETTLE_S = 0.8
+"""Seconds of silence before the next question: her face must be idle again, and the last packets here."""
 
-PATIENCE_S = 30
-"""Seconds until an expected event counts as never coming: longer than the server's own patience with its model."""
+GONE_S = 1.5
+"""Silence after which she counts as having finished, where the server never says so: longer than a pause of speech."""
 
-T = TypeVar("T")
+ANSWER_S = 12.0
+"""Seconds until a question counts as unanswered: what was said may not have been understood at all."""
 
+STOP_S = 3.0
+"""Seconds after which an interruption has plainly not worked, and she is stopped by request."""
 
-class BenchError(Exception):
-    """The measurement can't be made. The message says what to do."""
+COUGH_WATCH_S = 1.2
+"""Seconds after a cough in which she must go on: past the server's own decision that it was nothing."""
+
+READ_CLOCK_S = 1.0
+"""How often the server's clocks are asked for."""
+
+LAG_S = 0.02
 
 
 class User:
-    """One call. Times are those of the running loop."""
+    """One call."""
 
-    def __init__(self, connection: RTCPeerConnection) -> None:
-        self.microphone = Microphone()
-        self.sounds: list[Sound] = []
-        self.pictures: list[Picture] = []
-        self.speaking = False
-        """She has begun and not yet finished, by her server's word."""
-        self.transcripts: list[str] = []
-        """What the server understood of the recordings."""
-        self._connection = connection
-        self._channel = connection.createDataChannel("oai-events")
-        self._events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        self._readers: list[asyncio.Task[None]] = []
-        self._arrived = asyncio.Event()
-        connection.addTrack(self.microphone)
-        connection.addTransceiver("video", direction="recvonly")
-        connection.on("track", self._on_track)
-        self._channel.on("message", self._on_message)
-
-    def send(self, **event: Any) -> float:
-        """Send one event; the loop time at which it was sent."""
-        self._channel.send(json.dumps(event))
-        return asyncio.get_running_loop().time()
-
-    async def event(self, *kinds: str) -> dict[str, Any]:
-        """The next event of one of these types; earlier ones of other types are skipped."""
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                while True:
-                    event = await self._events.get()
-                    if event["type"] == "error":
-                        raise BenchError(f"the server refused: {event['error']['message']}")
-                    if event["type"] in kinds:
-                        return event
-        except TimeoutError:
-            raise BenchError(f"no {' or '.join(kinds)} came for {PATIENCE_S} s") from None
-
-    def forget_events(self) -> None:
-        """What came so far belongs to the last turn."""
-        while not self._events.empty():
-            self._events.get_nowait()
-
-    def forget_media(self, before: float) -> None:
-        """Drop what arrived before."""
-        self.sounds[:] = [sound for sound in self.sounds if sound.arrived >= before]
-        self.pictures[:] = [picture for picture in self.pictures if picture.arrived >= before]
-
-    async def sound_where(self, wanted: Callable[[Sound], bool]) -> Sound:
-        """The first packet that is wanted, of those here and those to come."""
-        seen = 0
-
-        def look() -> Sound | None:
-            nonlocal seen
-            fresh, seen = self.sounds[seen:], len(self.sounds)
-            return next(filter(wanted, fresh), None)
-
-        return await self._until(look, "voice")
+    def __init__(self, adapter: Adapter, inbox: Inbox) -> None:
+        self._adapter = adapter
+        self._inbox = inbox
+        self._clock = inbox.clock
+        self._speaker = Speaker()
+        self._answered: float | None = None
+        """Arrival of the first voiced packet of the answer that is being given."""
 
     async def join(self) -> None:
-        """Wait until the session is there, both media flow and sender reports have told their clocks."""
-        await self.event("session.created")
-        await self.sound_where(lambda sound: sound.media is not None)
-        await self._until(lambda: self.pictures and self.pictures[-1].media, "picture")
+        """Wait until both media flow and sender reports have told their clocks, where there are any."""
+        await self._adapter.open()
+        microphone = self._adapter.microphone
+        if microphone is not None:
+            await microphone.live()
+            self._inbox.notes["microphone"] = microphone.started
 
-    async def pictured(self, count: int) -> None:
-        """Wait until so many pictures are here."""
-        await self._until(lambda: len(self.pictures) >= count, "picture")
+    async def settle_in(self) -> None:
+        await self._inbox.until(lambda: self._inbox.heard and self._inbox.pictured and self._inbox.timed, "media")
 
-    async def _until(self, look: Callable[[], T | None], what: str) -> T:
-        """What `look` finds, trying again whenever media arrived."""
+    async def perform(self, script: Script, told: Callable[[int, int], None]) -> None:
+        """
+        Args:
+            told: how many steps are done, of how many.
+
+        Raises:
+            BenchError: the call was lost, or the server refused.
+        """
+        acts = script.flat()
+        for done, act in enumerate(acts):
+            told(done, len(acts))
+            await self._act(act, script.base)
+        await self._quiet()
+        told(len(acts), len(acts))
+
+    async def _act(self, act: Act, base: Path) -> None:
+        if act.silence is not None:
+            await self._quiet()
+            self._note("silence", self._clock())
+            await self._for(act.silence)
+        elif act.type is not None:
+            await self._quiet()
+            self._type(str(act.type))
+            await self._answer(self._clock())
+        elif act.say is not None:
+            await self._quiet()
+            await self._answer(await self._say("say", self._utterance(act.say, base)))
+        elif act.listen is not None:
+            await self._listen(act.listen)
+        elif act.interrupt is not None:
+            await self._interrupt(act.interrupt, base)
+        elif act.cough is not None:
+            await self._cough(act.cough)
+
+    def _utterance(self, said: object, base: Path) -> Utterance:
+        return self._speaker.play(base / said.wav) if isinstance(said, Wav) else self._speaker.say(str(said))
+
+    def _type(self, text: str) -> None:
+        began = self._clock()
+        self._adapter.ask(text)
+        self._note("type", began, text=text)
+
+    async def _say(self, kind: str, utterance: Utterance) -> float:
+        """Speak, and wait until it is said; when its last voiced sample was."""
+        if self._adapter.microphone is None:
+            raise BenchError("this server takes no microphone: use `type` and `interrupt` by request")
+        began = self._adapter.microphone.play(utterance.pcm)
+        onset, ends = (began + seconds for seconds in utterance.voiced_s)
+        self._note(kind, began, text=utterance.text, spoken=True, onset=onset, ends=ends)
+        await self._for(ends - self._clock())
+        return ends
+
+    def _note(self, kind: str, began: float, **rest: object) -> None:
+        self._inbox.steps.append(Step(kind, began, **rest))  # pyright: ignore[reportArgumentType]
+
+    async def _answer(self, since: float) -> None:
+        """Wait for her first sound; a question that she leaves unanswered is the measures' business."""
         try:
-            async with asyncio.timeout(PATIENCE_S):
-                while not (found := look()):
-                    self._arrived.clear()
-                    await self._arrived.wait()
-                return found
-        except TimeoutError:
-            raise BenchError(f"no {what} came for {PATIENCE_S} s") from None
+            self._answered = await self._inbox.until(lambda: self._inbox.voiced_since(since), "answer", ANSWER_S)
+        except BenchError:
+            self._answered = None
+            if self._inbox.failure is not None:
+                raise
 
-    async def leave(self) -> None:
-        await self._connection.close()
-        for reader in self._readers:
-            reader.cancel()
-        await asyncio.gather(*self._readers, return_exceptions=True)
-
-    async def talking(self) -> Sound | None:
-        """Wait for the next voiced packet, across the pauses of her speech; None once she has finished."""
-        since = asyncio.get_running_loop().time()
-
-        def look() -> tuple[Sound | None] | None:
-            sound = first_voiced(self.sounds, since)
-            return (sound,) if sound or not self.speaking else None
-
-        return (await self._until(look, "voice"))[0]
-
-    def _on_message(self, message: str) -> None:
-        event = json.loads(message)
-        match event["type"]:
-            case "output_audio_buffer.started":
-                self.speaking = True
-            case "output_audio_buffer.stopped" | "output_audio_buffer.cleared":
-                self.speaking = False
-            case "conversation.item.input_audio_transcription.completed":
-                self.transcripts.append(event["transcript"])
-            case _:
+    async def _listen(self, wanted: float | str) -> None:
+        self._note("listen", self._clock())
+        if isinstance(wanted, str):
+            while await self._talking():
                 pass
-        self._events.put_nowait(event)
-        self._arrived.set()
+        elif self._answered is not None:
+            await self._for(self._answered + wanted - self._clock())
 
-    def _on_track(self, track: MediaStreamTrack) -> None:
-        receiver = next(r for r in self._connection.getReceivers() if r.track is track)
-        arrivals = Arrivals(receiver, asyncio.get_running_loop().time)
-        read = self._listen if track.kind == "audio" else self._watch
-        self._readers.append(asyncio.create_task(read(track, arrivals)))
+    async def _interrupt(self, interrupt: Interrupt, base: Path) -> None:
+        if not await self._speaks_for(interrupt.after):
+            return
+        if interrupt.say is None:
+            self._stop()
+            self._answered = None
+            return
+        before = len(self._inbox.events)
+        ends = await self._say("interrupt", self._utterance(interrupt.say, base))
+        if await self._stopped(before, ends):
+            await self._answer(ends)
+        else:
+            self._stop()
+            self._answered = None
 
-    async def _listen(self, track: MediaStreamTrack, arrivals: Arrivals) -> None:
-        async for frame in _frames(track):
-            assert isinstance(frame, av.AudioFrame)
-            assert frame.pts is not None
-            peak = int(np.abs(frame.to_ndarray().astype(np.int32)).max())
-            arrived = arrivals.arrived(frame.pts)
-            if arrived is not None:
-                self.sounds.append(Sound(arrived, arrivals.media_time(frame.pts), peak))
-                self._arrived.set()
+    async def _stopped(self, before: int, ends: float) -> bool:
+        """Whether she let herself be interrupted: by her server's word, or by a gap in her voice."""
 
-    async def _watch(self, track: MediaStreamTrack, arrivals: Arrivals) -> None:
-        async for frame in _frames(track):
-            assert isinstance(frame, av.VideoFrame)
-            assert frame.pts is not None
-            plane = frame.planes[0]
-            luma = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[
-                : frame.height, : frame.width
-            ]
-            arrived = arrivals.arrived(frame.pts)
-            if arrived is not None:
-                self.pictures.append(Picture(arrived, arrivals.media_time(frame.pts), cells_of(luma)))
-                self._arrived.set()
+        def look() -> bool:
+            told = self._inbox.event_since(before, "response.done", "output_audio_buffer.cleared") is not None
+            return told or (self._inbox.speaking is None and self._clock() - self._inbox.last_voiced() > LAG_S * 15)
 
+        try:
+            return await self._inbox.until(look, "stop", max(0.1, ends + STOP_S - self._clock()))
+        except BenchError:
+            if self._inbox.failure is not None:
+                raise
+            return False
 
-async def _frames(track: MediaStreamTrack) -> AsyncIterator[object]:
-    try:
+    def _stop(self) -> None:
+        began = self._clock()
+        self._adapter.interrupt()
+        self._note("interrupt", began)
+
+    async def _cough(self, act: Cough) -> None:
+        if await self._speaks_for(act.after):
+            ends = await self._say("cough", cough())
+            await self._for(ends + COUGH_WATCH_S - self._clock())
+
+    async def _speaks_for(self, seconds: float) -> bool:
+        """Wait for so many seconds of her voice, and then for the middle of a word; False where she had finished."""
+        if self._answered is None:
+            return False
+        since = max(
+            [self._answered, *(step.ends for step in self._inbox.steps[-1:] if step.kind == "cough" and step.ends)]
+        )
+        await self._for(since + seconds - self._clock())
+        return await self._talking()
+
+    async def _talking(self) -> bool:
+        """Wait for the next voiced packet, across the pauses of her speech; False once she has finished."""
+        since = self._clock()
+
+        def look() -> tuple[bool] | None:
+            if self._inbox.voiced_since(since) is not None:
+                return (True,)
+            silent = self._inbox.speaking is False
+            if self._inbox.speaking is None:
+                silent = self._clock() - max(since, self._inbox.last_voiced()) > GONE_S
+            return (False,) if silent else None
+
+        return (await self._inbox.until(look, "voice"))[0]
+
+    async def _quiet(self) -> None:
+        """Wait until she has finished, and her face has settled."""
+        since = self._clock()
         while True:
-            yield await track.recv()
-    except MediaStreamError:
-        return
+            if self._inbox.speaking:
+                await self._inbox.until(lambda: not self._inbox.speaking, "end of her speech", 4 * PATIENCE_S)
+            left = max(since, self._inbox.last_voiced()) + SETTLE_S - self._clock()
+            if left <= 0:
+                return
+            await self._for(left)
+
+    async def _for(self, seconds: float) -> None:
+        await asyncio.sleep(max(0.0, seconds))
+        if self._inbox.failure is not None:
+            raise BenchError(self._inbox.failure)
+
+    async def read_clocks(self) -> None:
+        """Forever."""
+        while True:
+            self._adapter.read_clock()
+            await asyncio.sleep(READ_CLOCK_S)
+
+    async def watch_lag(self) -> None:
+        """Forever: how late this process's own event loop is."""
+        due = self._clock()
+        while True:
+            due = max(due + LAG_S, self._clock())
+            await asyncio.sleep(due - self._clock())
+            self._inbox.lag.append(self._clock() - due)
 
 
 @asynccontextmanager
-async def call(url: str, key: str | None) -> AsyncIterator[User]:
-    """A running call to the server at `url`; it is hung up on the way out.
-
-    Raises:
-        BenchError: the server can't be reached or turns the caller away.
-    """
-    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-    user = User(connection)
+async def calling(url: str, key: str | None, protocol: str, inbox: Inbox) -> AsyncIterator[User]:
+    """A user on a call that stands; it is hung up on the way out."""
+    adapter = dial(protocol, url, key, inbox)
+    user = User(adapter, inbox)
+    tasks: list[asyncio.Task[None]] = []
     try:
-        allow_loopback(connection)
-        await connection.setLocalDescription(await connection.createOffer())
-        offer = connection.localDescription.sdp
-        answer = await asyncio.to_thread(fetch, f"{url}/v1/realtime/calls", key, offer)
-        await connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
         await user.join()
+        tasks = [asyncio.create_task(user.read_clocks()), asyncio.create_task(user.watch_lag())]
         yield user
     finally:
-        await user.leave()
+        inbox.notes["ended"] = inbox.clock()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await adapter.close()
 
 
-def fetch(url: str, key: str | None = None, offer: str | None = None) -> str:
-    """GET `url`, or POST it an SDP offer; the text of the answer.
+async def perform(
+    url: str, key: str | None, protocol: str, script: Script, told: Callable[[int, int], None]
+) -> Recording:
+    """One whole call.
 
     Raises:
-        BenchError: it can't be reached, or answered with an error.
+        BenchError: the server can't be reached, refuses, or stays silent.
     """
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
-    if offer is not None:
-        headers["Content-Type"] = "application/sdp"
-    request = urllib.request.Request(url, offer.encode() if offer is not None else None, headers)
-    try:
-        with urllib.request.urlopen(request, timeout=PATIENCE_S) as response:
-            return response.read().decode()
-    except urllib.error.HTTPError as error:
-        raise BenchError(f"{url} answered {error.code}: {error.read(500).decode(errors='replace')}") from None
-    except OSError as error:
-        raise BenchError(f"{url} can't be reached: {error}") from None
+    inbox = Inbox(asyncio.get_running_loop().time)
+    async with calling(url, key, protocol, inbox) as user:
+        if protocol != "realtime-ws":
+            await user.settle_in()
+        await user.perform(script, told)
+    return inbox.recording()

@@ -36,6 +36,16 @@ class Script:
     """Speech of one response."""
     repeats: int = 1
     """How often each picture is sent while she talks."""
+    skew_s: float | None = None
+    """Her voice swells as syllables do, and her mouth follows so much later; None for a steady voice."""
+
+
+def swell(seconds: np.ndarray) -> np.ndarray:
+    """How loud she is, 0.02 to 1: never the same for 20 s, at the pace of syllables."""
+    waves = (
+        np.sin(2 * np.pi * 3.1 * seconds) + np.sin(2 * np.pi * 4.37 * seconds + 1) + np.sin(2 * np.pi * 1.7 * seconds)
+    )
+    return np.clip(0.5 + waves / 5, 0.02, 1)
 
 
 class Scripted:
@@ -65,7 +75,8 @@ class Scripted:
                 talking = self.talks_from is not None and self.talks_from <= loop.time() < self.talks_until
                 self._announce(talking)
                 moment = np.arange(tick * TICK, (tick + 1) * TICK) / SAMPLE_RATE
-                tone = 8000 * np.sin(2 * np.pi * 300 * moment) * talking
+                loudness = 8000 if self.script.skew_s is None else 6000 * swell(moment)
+                tone = loudness * np.sin(2 * np.pi * 300 * moment) * talking
                 peer.audio(tone.astype(np.int16), tick * TICK)
                 if tick % 2 == 0:
                     pictures.append(
@@ -88,8 +99,12 @@ class Scripted:
         picture = self._face.copy()
         drawn = tick // 2 // (self.script.repeats if talking else 1)
         picture[100 : 100 + drawn % 40, 40:60] = 90
+        picture[360:392, 224:288] = 20
         if talking:
-            picture[360:392, 224:288] = 20 + 60 * (drawn % 2)
+            opened = drawn % 2
+            if self.script.skew_s is not None:
+                opened = float(swell(np.array([drawn * 0.04 - self.script.skew_s]))[0])
+            picture[360:392, 224:288] = 20 + int(120 * opened)
         return picture
 
     def _on_message(self, message: str | bytes) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from rich.console import Console
-from rich.progress import Progress
 
 from bench.browser import watch_speech
 from bench.measure import Shown
@@ -15,8 +13,7 @@ pytestmark = pytest.mark.e2e
 
 async def watched(script: Script) -> Shown:
     async with serving(script) as url:
-        with Progress(console=Console(stderr=True, quiet=True)) as progress:
-            return await watch_speech(url, None, 4, progress)
+        return await watch_speech(url, None, 4)
 
 
 async def test_pictures_that_differ_are_told_from_repeated_ones() -> None:

@@ -5,25 +5,32 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from bench.inbox import Inbox
 from bench.measure import (
     MOUTH_CELLS,
     Picture,
     Sound,
     av_offsets_ms,
     cells_of,
-    first_moving,
-    first_voiced,
-    last_voiced,
-    mouth_of,
-    percentile,
     shown,
-    stillness,
 )
+from bench.mouth import Mouth
+from bench.recording import Recording
 
 pytestmark = pytest.mark.unit
 
 LIPS = (slice(44, 49), slice(28, 36))
 """8 x 5 cells."""
+
+
+def recorded(pictures: list[Picture], heard: list[Sound]) -> Recording:
+    """As if an inbox had taken them."""
+    inbox = Inbox(lambda: 0.0)
+    for sound in heard:
+        inbox.sound(sound.arrived, sound.media, np.full(480, sound.peak, np.int16))
+    for picture in pictures:
+        inbox.picture(picture.arrived, picture.arrived, picture.media, picture.cells)
+    return inbox.recording()
 
 
 def sounds(peaks: list[int], media: float | None = 100.0, lag: float = 0.003) -> list[Sound]:
@@ -43,21 +50,6 @@ def face(random: np.random.Generator, times: list[float], opening: list[float]) 
     return pictures
 
 
-def test_the_first_and_the_last_voiced_packet() -> None:
-    heard = sounds([0, 4, 900, 3, 2000, 160, 8, 0])
-    first, last = first_voiced(heard, 0), last_voiced(heard, 0)
-    assert first is heard[2]
-    assert last is heard[5]
-    assert first_voiced(heard, heard[2].arrived + 1e-6) is heard[4]
-    assert last_voiced(heard, heard[6].arrived) is None
-
-
-def test_percentiles_of_something_and_of_nothing() -> None:
-    assert percentile([1, 2, 3, 4], 50) == 2.5
-    assert percentile(list(range(101)), 95) == 95
-    assert percentile([], 50) is None
-
-
 def test_cells_are_means_of_squares() -> None:
     luma = np.zeros((512, 512), np.uint8)
     luma[8:16, 16:24] = 200
@@ -72,15 +64,15 @@ def test_the_mouth_is_found_and_its_first_movement_is_told_from_the_sway_of_the_
     times = [0.04 * i for i in range(150)]
     talking = [abs(np.sin(9 * (t - 3))) if t >= 3 else 0.0 for t in times]
     pictures = face(random, times, talking)
-    idle, speech = pictures[:75], pictures[75:]
-    mouth = mouth_of(idle, speech)
-    assert mouth.sum() == MOUTH_CELLS
-    assert mouth[LIPS].all()
-    still = stillness(idle, mouth)
-    assert first_moving(idle, mouth, still, 0) is None
-    found = first_moving(pictures, mouth, still, 1.0)
+    mouth = Mouth.learn(recorded(pictures, sounds([0] * 150 + [9000] * 150)))
+    assert mouth.cells.sum() == MOUTH_CELLS
+    assert mouth.cells[LIPS].all()
+    assert mouth.first_moving(0, 2.9) is None
+    found = mouth.first_moving(1.0, 9)
     assert found is not None
-    assert found.arrived == pytest.approx(3.04)
+    assert pictures[found].arrived == pytest.approx(3.04)
+    assert mouth.still_from(1.0, 2.0, 5) == 1.0
+    assert mouth.still_from(3.5, 9, 5) is None
 
 
 def test_pictures_delayed_by_100_ms_are_seen_as_100_ms_late() -> None:
