@@ -54,7 +54,7 @@ def _decoded(path: Path) -> Iterator[Pcm]:
         with av.open(str(path)) as file:
             if not file.streams.audio:
                 raise ValueError(f"{path}: there is no sound in this file")
-            resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
+            resampler = av.AudioResampler(format="fltp", rate=SAMPLE_RATE)
             for frame in file.decode(file.streams.audio[0]):
                 yield from _samples(resampler, frame)
             yield from _samples(resampler, None)
@@ -64,5 +64,6 @@ def _decoded(path: Path) -> Iterator[Pcm]:
 
 def _samples(resampler: av.AudioResampler, frame: av.AudioFrame | None) -> Iterator[Pcm]:
     for piece in resampler.resample(frame):
-        wave = np.nan_to_num(piece.to_ndarray()[0], nan=0.0, posinf=1.0, neginf=-1.0)
-        yield (np.clip(wave, -1.0, 1.0) * 32767).astype(np.int16)
+        # Not FFmpeg's own mix: in floats it adds channels up, and clips what was as loud as it may be.
+        wave = np.nan_to_num(piece.to_ndarray(), nan=0.0, posinf=1.0, neginf=-1.0)
+        yield (np.clip(wave.mean(axis=0), -1.0, 1.0) * 32767).astype(np.int16)

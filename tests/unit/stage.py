@@ -74,14 +74,20 @@ class Counts:
         self.silences.append(seconds)
 
 
-def fakes(*, llm: FakeLLM | None = None, tts: FakeTTS | None = None, understood: str = "what is your name") -> Engines:
+def fakes(
+    *,
+    llm: FakeLLM | None = None,
+    tts: FakeTTS | None = None,
+    idle: FakeIdle | None = None,
+    understood: str = "what is your name",
+) -> Engines:
     return Engines(
         llm=llm or FakeLLM(REPLY),
         tts=tts or FakeTTS(),
         asr=FakeASR(understood),
         vad=FakeVAD(),
         motion=FakeMotion(),
-        idle=FakeIdle(),
+        idle=idle or FakeIdle(),
         renderers=FakeRenderers(),
     )
 

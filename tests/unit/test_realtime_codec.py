@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from engines import Message, Mood
-from engines.media import Pcm
+from engines.media import Coeffs, Pcm
 from pipeline import events as ev
 from pipeline.conversation import Conversation, Item, Part
 from pipeline.options import ResponseRequest, SessionOptions
@@ -72,6 +72,9 @@ class ScriptedSession:
 
     def clear_output(self) -> None:
         self.asked.append("clear_output")
+
+    def drive(self, face: Coeffs, pose: Coeffs | None) -> None:
+        self.asked.append((face, pose))
 
     def hear(self, pcm: Pcm) -> None:
         self.asked.append(len(pcm))
