@@ -1,22 +1,17 @@
 """`visavis say`: the same voice, motion and face as in a conversation, written to a file instead of played."""
 
-# PyAV's own types are generic over what it does not say.
-# pyright: reportUnknownMemberType=false
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
-from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
-import av
 import numpy as np
-from av.video.frame import PictureType
 
 from engines import TTS, Idle, Motion, RemoteTTS, Renderer
-from engines.media import COEFFS, FPS, SAMPLE_RATE, SAMPLES_PER_FRAME, Coeffs, Image, Pcm
+from engines.media import COEFFS, FPS, SAMPLES_PER_FRAME, Coeffs
 from engines.motion.compose import compose
 from engines.tts import SpeechError
 from pipeline.avatar import EASE
@@ -27,18 +22,11 @@ from pipeline.stages import Speech, act, speak, synthesizer, think
 from pipeline.worker import Worker
 from server.config import Config
 from server.engines import build_engines
-from server.realtime_session import AI_GENERATED
+from server.film import Film
 from server.recording import recorded
 
 BEFORE_S, AFTER_S = 0.4, 0.8
 """Seconds of idle life around the speech: players swallow the first frames, and a mouth needs 160 ms to close."""
-
-QUALITY = "18"
-"""x264's constant rate factor: visually lossless; a minute is about 4 MB."""
-
-AUDIO_BIT_RATE = 96_000
-"""AAC, mono: transparent for speech."""
-
 
 Source = Callable[[Worker], AsyncGenerator[Speech, None]]
 """What she says, stepped by a worker."""
@@ -96,7 +84,7 @@ def record(source: Source, output: Path, motion: Motion, idle: Idle, renderer: R
     """
     unfinished = output.with_name(f".{output.name}.partial")
     try:
-        with _Film(unfinished) as film:
+        with Film(unfinished) as film:
             asyncio.run(_play(source, film, motion, idle, renderer, own))
             seconds = film.frames / FPS
         unfinished.replace(output)
@@ -119,7 +107,7 @@ def _check_output(output: Path) -> None:
         raise SayError(f"{output}: " + ("is a folder" if output.is_dir() else f"no such folder: {output.parent}"))
 
 
-async def _play(source: Source, film: _Film, motion: Motion, idle: Idle, renderer: Renderer, own: Expression) -> None:
+async def _play(source: Source, film: Film, motion: Motion, idle: Idle, renderer: Renderer, own: Expression) -> None:
     worker = Worker("say")
     body = idle.start(seed=0)
     expressions = Expressions(body, own)
@@ -146,42 +134,3 @@ async def _play(source: Source, film: _Film, motion: Motion, idle: Idle, rendere
             film.add(renderer.render(compose(body.next("idle"), speech)), silence)
     finally:
         worker.close()
-
-
-class _Film:
-    """An MP4 being written: frames of one picture and 960 samples."""
-
-    def __init__(self, path: Path) -> None:
-        self.frames = 0
-        # The index goes first, so that a browser can begin to play before it has everything.
-        self._file = av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"})
-        self._file.metadata["comment"] = AI_GENERATED
-        self._file.metadata["description"] = AI_GENERATED
-        self._video = self._file.add_stream("libx264", rate=FPS, options={"crf": QUALITY, "preset": "veryfast"})
-        self._video.pix_fmt = "yuv420p"
-        self._video.width, self._video.height = 512, 512
-        # What the renderer's matrix is (engines/nerf/color.py): BT.601, limited range.
-        self._video.codec_context.color_range = 1
-        self._video.codec_context.colorspace = 6
-        self._audio = self._file.add_stream("aac", rate=SAMPLE_RATE, layout="mono")
-        self._audio.bit_rate = AUDIO_BIT_RATE
-
-    def __enter__(self) -> _Film:
-        return self
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        if kind is None:
-            self._file.mux(self._video.encode(None))
-            self._file.mux(self._audio.encode(None))
-        self._file.close()
-
-    def add(self, image: Image, pcm: Pcm) -> None:
-        picture = av.VideoFrame.from_ndarray(image, format="yuv420p")
-        picture.pts, picture.time_base = self.frames, Fraction(1, FPS)
-        picture.pict_type = PictureType.NONE
-        sound = av.AudioFrame.from_ndarray(pcm[None], format="s16", layout="mono")
-        sound.sample_rate = SAMPLE_RATE
-        sound.pts, sound.time_base = self.frames * SAMPLES_PER_FRAME, Fraction(1, SAMPLE_RATE)
-        self._file.mux(self._video.encode(picture))
-        self._file.mux(self._audio.encode(sound))
-        self.frames += 1

@@ -1,0 +1,64 @@
+"""`visavis show · manner`: what the body does, and how a person carries herself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from server.cli_common import ConfigPath, Settings, console, fail, read_config
+
+COLUMNS = 8
+"""Of a contact sheet."""
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(show)
+    app.command()(manner)
+
+
+def show(
+    output: Annotated[Path, typer.Option("-o", "--output", help="The MP4 file to write.")],
+    sheet: Annotated[Path | None, typer.Option(help="A PNG of its pictures, two a second.")] = None,
+    config: ConfigPath = None,
+    settings: Settings = None,
+) -> None:
+    """Write an MP4 of what she does: idle, listening, thinking, speech, three emotions, a turn of the head."""
+    chosen = read_config(config, settings)
+    for path, suffix in ((output, ".mp4"), (sheet, ".png")):
+        if path is not None and (path.suffix.lower() != suffix or not path.parent.is_dir()):
+            raise fail(f"{path}: give a file name that ends in {suffix}, in a folder that is there")
+    from engines.tts import SpeechError
+    from server.engines import build_engines
+    from server.show import show as run
+    from training.contact_sheet import contact_sheet
+
+    try:
+        with console.status("She is showing it …"):
+            engines = build_engines(chosen)
+            renderer = engines.renderers.lend()
+            seconds, stills = run(output, engines.tts, engines.motion, engines.idle, renderer, stills_per_s=2)
+            if sheet is not None:
+                contact_sheet(stills, COLUMNS, sheet)
+    except (OSError, ValueError, SpeechError) as error:
+        raise fail(str(error)) from None
+    console.print(f"{output}: {seconds:.1f} s", markup=False)
+
+
+def manner(
+    video: Annotated[Path, typer.Argument(help="Video of the person talking to the camera.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The JSON file to write.")],
+    landmarker: Annotated[Path | None, typer.Option(help="mediapipe's face_landmarker.task.")] = None,
+) -> None:
+    """Take a manner from a video: how far, how fast and how often the person moves, next to the default body."""
+    from engines.motion.manner import write_manner
+    from training.manner import manner_of, track_video
+
+    try:
+        with console.status("Watching …"):
+            found = manner_of(track_video(video, landmarker))
+            write_manner(found, output)
+    except (OSError, ValueError) as error:
+        raise fail(str(error)) from None
+    console.print(f"{output}: {found}", markup=False)
