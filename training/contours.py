@@ -28,8 +28,10 @@ CONTOURS = (*range(36, 68),)
 CORRECTED = tuple(
     index for index, name in enumerate(ARKIT_NAMES) if name.startswith(("mouth", "jawOpen", "eyeBlink", "eyeWide"))
 )
-PULL = 0.15
-"""Weight that holds gains at 1 and offsets at 0, next to one frame's evidence: shapes never seen stay as tracked."""
+PULL = 0.05
+"""Weight that holds a gain at 1, next to its shape's own evidence: of two that look alike, neither runs away."""
+QUIET = 1e-3
+"""The same next to the shapes' mean evidence: one that is hardly ever seen stays as tracked."""
 GAIN = (0.5, 4.0)
 """Bounds of a gain: four times makes mediapipe's 0.11 of a lowered lip what the contours show."""
 TABLE = Path(__file__).parent / "data" / "arkit_contours.npz"
@@ -100,8 +102,9 @@ def corrected(shapes: Array, points: Array) -> tuple[Array, Array, Array]:
     activity = centred[:, chosen]
     normal = (activity.T @ activity) * (moves[chosen] @ moves[chosen].T)
     right = np.einsum("nk,kp,np->k", activity, moves[chosen], unexplained)
-    pull = PULL * float(np.trace(normal)) / len(chosen) + 1e-9
-    gains[chosen] = np.clip(1 + np.linalg.solve(normal + pull * np.eye(len(chosen)), right), *GAIN)
+    own = np.diag(normal)
+    held = np.diag(PULL * own + QUIET * own.mean() + 1e-9)
+    gains[chosen] = np.clip(1 + np.linalg.solve(normal + held, right), *GAIN)
     lids = [index for index in chosen if ARKIT_NAMES[index].startswith("eye")]
     gains[lids] = np.maximum(gains[lids], 1.0)  # a closed lid has no contour left that could say how far it is closed
     # A person's rest is the quiet face: what is tracked most of the time is taken off, lids apart.

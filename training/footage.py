@@ -63,7 +63,7 @@ class Footage:
         window = cv2.createHanningWindow(corners.shape[::-1], cv2.CV_32F)
         (across, down), sure = cv2.phaseCorrelate(self._first, corners, window)
         # Even backdrops have nothing to hold on to; then nothing can be seen to move either.
-        textured = float(self._first.std()) > 4 and sure > 0.3
+        textured = float(self._first.std()) > 4 and sure > 0.15
         self.drift.append(float(np.hypot(across, down)) / width if textured else 0.0)
 
     def check(self) -> None:

@@ -1,8 +1,7 @@
 """A rigid head through a whole clip: bundle adjustment of one shape, one focal length and a pose a frame.
 
 Triggs et al., *Bundle Adjustment: A Modern Synthesis* (2000), with the landmarks that speech leaves in place. Poses and
-shape are solved in turn by Gauss-Newton, the camera's distance by a search: a face that hardly turns tells little of
-it, so the search is over a few plausible ones.
+shape are solved in turn by Gauss-Newton, the camera's distance by a search over a few plausible ones.
 """
 
 from __future__ import annotations
@@ -22,8 +21,11 @@ STABLE = (
 
 FACE_WIDTH = 15.3
 """Centimetres between landmarks 234 and 454 in mediapipe's canonical face: sets the scale, which no camera sees."""
-DISTANCES = (40.0, 60.0, 80.0, 100.0, 140.0)
-"""Centimetres from which people are filmed: a laptop's camera to a studio's."""
+DISTANCES = (100.0, 60.0, 40.0)
+"""Centimetres from which people are filmed, the usual one first: a camera's across a desk, a laptop's, a phone's."""
+NEARER = 0.9
+"""A nearer camera must explain the clip with so much less error: the tracker itself takes every camera for a near one,
+and a face that hardly turns tells little."""
 ROUNDS = 12
 """By then shape and poses move by less than a thousandth of a pixel."""
 HUBER_PX = 1.5
@@ -60,8 +62,7 @@ def solve(marks: Array, rough: Array, size: tuple[int, int], pivot: tuple[float,
     for distance in DISTANCES:
         found = _adjust(marks[..., :2], shape.copy(), rough, size, distance, pivot)
         cost = float(np.median(found.error_px))
-        # A farther camera must be told apart from a nearer one; noise alone shouldn't choose it.
-        if best is None or cost < 0.99 * best[0]:
+        if best is None or cost < NEARER * best[0]:
             best = cost, found
     assert best is not None
     return best[1]
