@@ -46,14 +46,16 @@ def by_frame(hidden: Tensor, owner: Tensor) -> Tensor:
     return hidden.gather(1, owner.unsqueeze(-1).expand(-1, -1, hidden.shape[-1]))
 
 
-def forward(parts: Networks, batch: Batch, own: bool) -> tuple[dict[str, Tensor], Tensor]:
+def forward(parts: Networks, batch: Batch, own: bool, timbre: Tensor | None = None) -> tuple[dict[str, Tensor], Tensor]:
     """Losses (without the adversarial one) and the predicted mel float[B, T, 80], normalised.
 
     Args:
         own: the decoder hears the predicted pitch and energy.
+        timbre: float[B, 64]; heard from the batch's references if not given.
     """
     unit_edge, edge = batch.unit_inside.unsqueeze(-1), batch.inside.unsqueeze(-1)
-    timbre = parts.timbre(parts.normal(batch.reference), torch.ones_like(batch.reference[..., :1]))
+    if timbre is None:
+        timbre = parts.timbre(parts.normal(batch.reference), torch.ones_like(batch.reference[..., :1]))
     hidden, length = parts.plan(batch.phones, batch.stress, batch.context, timbre, unit_edge)
     spread = by_frame(hidden, batch.owner)
     f0, voicing, energy = parts.prosody(spread, batch.place, timbre, edge)

@@ -47,6 +47,7 @@ class Example:
     """One phrase of N units and T frames by speaker `speaker`.
 
     Attributes:
+        name: the clip's, with `/1` or `/2` behind it for its halves.
         phones, stress, context: see `engines.tts.features.Units`.
         frames: int64[N], how long each unit lasts; T in all.
         mel: float32[T, 80]. hertz, energy: float32[T]. voiced: bool[T].
@@ -64,6 +65,11 @@ class Example:
     voiced: NDArray[np.bool_]
     energy: NDArray[np.float32]
     samples: Samples
+
+    @property
+    def whole(self) -> bool:
+        """Not a half of a clip that is there as well."""
+        return "/" not in self.name
 
 
 @cache
@@ -230,8 +236,8 @@ def _halves(
         return []
     later = [Spoken(s.symbol, s.word - cut if s.word >= 0 else -1, s.start, s.end) for s in heard[at:]]
     return [
-        _example(f"{name}a", speaker, words[:cut], heard[: at + 1], samples),
-        _example(f"{name}b", speaker, words[cut:], later, samples),
+        _example(f"{name}/1", speaker, words[:cut], heard[: at + 1], samples),
+        _example(f"{name}/2", speaker, words[cut:], later, samples),
     ]
 
 

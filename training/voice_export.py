@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
+from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
@@ -135,6 +136,28 @@ def export(parts: Networks, folder: Path, voice: Mapping[str, Any]) -> None:
     (folder / "voice.json").write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")
 
 
+def read_bundle(folder: Path) -> tuple[Networks, dict[str, Any]]:
+    """A bundle's networks, to train them on, and its `voice.json`.
+
+    Raises:
+        ValueError: a file is missing or is not one that `export` wrote.
+    """
+    found: dict[str, Tensor] = {}
+    try:
+        voice = json.loads((folder / "voice.json").read_text(encoding="utf-8"))
+        for name in voice["sha256"]:
+            part = name.removesuffix(".onnx")
+            for tensor in onnx.load(folder / name).graph.initializer:
+                key = tensor.name.removesuffix("_half")
+                key = f"{part}.{key.removeprefix('net.')}" if key.startswith("net.") else key.removeprefix("parts.")
+                found[key] = torch.from_numpy(numpy_helper.to_array(tensor).astype(np.float32))
+        parts = Networks()
+        parts.load_state_dict(found)
+    except (OSError, KeyError, ValueError, RuntimeError, DecodeError) as error:
+        raise ValueError(f"{folder} is no voice to start from: {error}") from error
+    return parts, voice
+
+
 def _write(module: nn.Module, inputs: dict[str, Tensor], outputs: Sequence[str], path: Path) -> None:
     axes = {name: {value.ndim - 1: "length"} for name, value in inputs.items() if name != "timbre"}
     if "context" in inputs:
@@ -147,7 +170,7 @@ def _write(module: nn.Module, inputs: dict[str, Tensor], outputs: Sequence[str],
         )  # the legacy exporter announces its successor, whose graphs OpenVINO reads worse
         torch.onnx.export(
             module, tuple(inputs.values()), str(path), input_names=list(inputs), output_names=list(outputs),
-            dynamic_axes=axes, opset_version=OPSET, dynamo=False,
+            dynamic_axes=axes, opset_version=OPSET, dynamo=False, do_constant_folding=False,
         )  # fmt: skip
     model = onnx.load(path)
     _halve(model)

@@ -62,5 +62,5 @@ def judge_loss(real: Sequence[Tensor], made: Sequence[Tensor]) -> Tensor:
 
 def fool_loss(real: Sequence[Tensor], made: Sequence[Tensor], matching: float = 2.0) -> Tensor:
     """The generator's: least squares, and features like those of the recording (Kumar et al. 2019, MelGAN)."""
-    features = sum(((a.detach() - b).abs().mean() for a, b in zip(real[:-1], made[:-1], strict=True)), torch.zeros(()))
-    return (made[-1].float() - 1).square().mean() + matching * features / (len(real) - 1)
+    features = [(a.detach() - b).abs().mean() for a, b in zip(real[:-1], made[:-1], strict=True)]
+    return (made[-1].float() - 1).square().mean() + matching * torch.stack(features).mean()

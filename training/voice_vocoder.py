@@ -75,12 +75,13 @@ class VocoderTraining:
 
     def fit(
         self, examples: Sequence[Example], run: Run, seed: int, mels: Sequence[np.ndarray] | None = None,
-        batch: int = BATCH, length: int = LENGTH,
+        batch: int = BATCH, length: int = LENGTH, sharpen: bool = True,
     ) -> None:  # fmt: skip
         """Trains until `run` is over.
 
         Args:
             mels: predicted log mels of the examples, each float32[T, 80], in place of the recorded ones.
+            sharpen: let the discriminators join.
         """
         draw = np.random.default_rng(seed + run.step)
         torch.manual_seed(seed + run.step)
@@ -94,7 +95,9 @@ class VocoderTraining:
             mel, hertz, voiced, inside, sound = (
                 torch.from_numpy(np.stack(column)).to(self._device) for column in zip(*crops, strict=True)
             )
-            losses = self._step(mel, hertz, voiced, inside, sound, run, noisy=mels is None)
+            judged = sharpen and run.progress > SHARPEN_FROM
+            losses = self._step(mel, hertz, voiced, inside, sound, run.rate, noisy=mels is None, judged=judged)
+            self.state.averages["vocoder"].update(self.parts.vocoder, run.step)
             run.advance(losses, lambda: self.state.keep(run))
 
     def _crop(
@@ -121,10 +124,19 @@ class VocoderTraining:
         )
 
     def _step(
-        self, mel: Tensor, hertz: Tensor, voiced: Tensor, inside: Tensor, sound: Tensor, run: Run, *, noisy: bool
+        self,
+        mel: Tensor,
+        hertz: Tensor,
+        voiced: Tensor,
+        inside: Tensor,
+        sound: Tensor,
+        rate: float,
+        *,
+        noisy: bool,
+        judged: bool,
     ) -> dict[str, Tensor]:
         for group in self._optimiser.param_groups:
-            group["lr"] = self._rate * run.rate
+            group["lr"] = self._rate * rate
         left = sum(reach[0] for reach in VOCODER_REACH)
         right = sum(reach[1] for reach in VOCODER_REACH)
         normal = self.parts.normal(mel)
@@ -141,14 +153,13 @@ class VocoderTraining:
         made = made[:, 2 * HOP : -2 * HOP]
         losses = {"spectrum": spectral_loss(made, real)}
         total = losses["spectrum"]
-        if run.progress > SHARPEN_FROM:
+        if judged:
             losses["judge"], losses["fool"] = self._sharpen(made, real)
             total = total + SHARPEN * losses["fool"]
         self._optimiser.zero_grad(set_to_none=True)
         total.backward()
         nn.utils.clip_grad_norm_(self.parts.vocoder.parameters(), 3.0)
         self._optimiser.step()
-        self.state.averages["vocoder"].update(self.parts.vocoder, run.step)
         return losses
 
     def _sharpen(self, made: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
