@@ -210,6 +210,17 @@ async def test_a_message_too_large_is_dropped_and_the_call_goes_on(caplog: pytes
     assert "does not fit" in caplog.text
 
 
+async def test_what_goes_stale_is_dropped_while_others_wait() -> None:
+    client = Client()
+    async with call(client) as peer, asyncio.timeout(3):
+        peer.send("x" * MAX_MESSAGE)
+        peer.offer("stale")
+        assert len(await client.messages.get()) == MAX_MESSAGE
+        await asyncio.sleep(0.3)
+        peer.offer("fresh")
+        assert await client.messages.get() == "fresh"
+
+
 async def test_a_peer_that_never_reads_is_given_up() -> None:
     client = Client()
     async with call(client) as peer, asyncio.timeout(3):
