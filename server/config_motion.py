@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -19,6 +20,11 @@ class Motion(Section):
     intensity: float = Field(default=0.5, ge=0, le=1, description="How much of that emotion, 0 to 1.")
     manner: Literal["neutral", "calm", "lively", "formal"] = Field(
         default="neutral", description="How much her face and head move."
+    )
+    style: Path | None = Field(
+        default=None,
+        description="JSON file of a person's own manner, which `visavis manner` takes from a video.",
+        examples=["manner.json"],
     )
     punctuation: bool = Field(
         default=True, description="Sentences that end in ! or ? show it a little, while she is neutral."

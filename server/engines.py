@@ -10,6 +10,7 @@ from engines import ASR, LLM, TTS, Idle, Motion, RemoteASR, RemoteTTS
 from engines.knowledge import KnowledgeChat, recogniser_phrases
 from engines.knowledge_file import DEFAULT_KNOWLEDGE, Knowledge, load_knowledge
 from engines.motion.idle import IdleBody
+from engines.motion.manner import read_manner
 from engines.motion.speech import SpeechMotion
 from engines.nerf.engine import load_renderer
 from engines.nerf.pool import RendererPool
@@ -47,8 +48,12 @@ def build_motion(config: Config) -> Motion:
 
 
 def build_body(config: Config) -> Idle:
-    """What the rest of the face and the head do."""
-    return IdleBody()
+    """What the rest of the face and the head do.
+
+    Raises:
+        ValueError: the file of her manner can't be read.
+    """
+    return IdleBody(read_manner(config.motion.style) if config.motion.style else None)
 
 
 def _language_model(config: Config, knowledge: Knowledge) -> LLM:

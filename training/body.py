@@ -17,15 +17,15 @@ AXES = ("yaw", "pitch", "roll")
 _TEST_EVERY = 10
 """The folder's split: its first clip and every tenth are for testing."""
 
-_VOICE_SECONDS = (0.05, 0.1, 0.2)
+VOICE_SECONDS = (0.05, 0.1, 0.2)
 """Time constants of the low-pass pairs through which the voice moves the head; slower ones are posture."""
 _RIDGE = 2.0
 """Weight of small gains against fit, in frames' worth of evidence at unit variance times the number of clips."""
 
-_SWAY_SECONDS = np.geomspace(0.08, 1.2, 28)
+_SWAY_SECONDS = np.geomspace(0.08, 1.0, 18)
 _SWAY_BAND = (0.3, 2.0)
 """Hz: below, a clip is too short to tell; above, it is syllables, and the jaw that a tracker takes for the head."""
-_SWAY_WINDOWS = 400
+_SWAY_WINDOWS = 200
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,9 @@ def fit_head(clips: Clips, random: np.random.Generator) -> HeadFit:
     }
     left = angles - said
     seconds, spread = [], []
+    made = _noises(left.shape[1], random)
     for k, axis in enumerate(AXES):
-        tau, size, miss = _sway(left[train][..., k], random)
+        tau, size, miss = _sway(left[train][..., k], made)
         seconds.append(tau)
         spread.append(size)
         figures[f"{axis}_spectrum_miss"] = miss
@@ -94,7 +95,7 @@ def fit_head(clips: Clips, random: np.random.Generator) -> HeadFit:
     values = {
         "sway_seconds": _rounded(seconds),
         "sway_mix": _rounded(mix),
-        "voice_seconds": list(_VOICE_SECONDS),
+        "voice_seconds": list(VOICE_SECONDS),
         "voice_gain": _rounded(gain),
     }
     return HeadFit(values, figures)
@@ -119,7 +120,7 @@ def _own(values: Array, train: NDArray[np.bool_]) -> Array:
 
 def _lowpassed(voice: Array) -> Array:
     """[n, t, time constants × 3] as `engines.motion.head` filters it, from a silence before each clip."""
-    keep = np.exp(-1 / (FPS * np.array(_VOICE_SECONDS)))[:, None]
+    keep = np.exp(-1 / (FPS * np.array(VOICE_SECONDS)))[:, None]
     first = np.zeros((len(voice), len(keep), 3))
     second = np.zeros_like(first)
     out: list[Array] = []
@@ -143,18 +144,25 @@ def _spectrum(windows: Array) -> Array:
     return (np.abs(np.fft.rfft(centred * np.hanning(windows.shape[1]), axis=1)) ** 2).mean(axis=0)
 
 
-def _sway(angle: Array, random: np.random.Generator) -> tuple[float, float, float]:
+def _noises(length: int, random: np.random.Generator) -> list[Array]:
+    """Spectra of windows of `Noise`, for each of `_SWAY_SECONDS`."""
+    spectra: list[Array] = []
+    for seconds in _SWAY_SECONDS:
+        noise = Noise(float(seconds), random)
+        windows = np.array([noise.next() for _ in range(_SWAY_WINDOWS * length)]).reshape(-1, length)
+        spectra.append(_spectrum(windows))
+    return spectra
+
+
+def _sway(angle: Array, made: list[Array]) -> tuple[float, float, float]:
     """The `Noise` whose windows look like these, [n, t]: its time constant, its standard deviation, and the share of
     the real power within the band by which its spectrum misses."""
-    length = angle.shape[1]
-    hertz = np.fft.rfftfreq(length, 1 / FPS)
+    hertz = np.fft.rfftfreq(angle.shape[1], 1 / FPS)
     band = (hertz >= _SWAY_BAND[0]) & (hertz <= _SWAY_BAND[1])
     real = _spectrum(angle)[band]
     best = (0.0, 0.0, np.inf)
-    for seconds in _SWAY_SECONDS:
-        noise = Noise(float(seconds), random)
-        made = np.array([noise.next() for _ in range(_SWAY_WINDOWS * length)]).reshape(-1, length)
-        shape = _spectrum(made)[band]
+    for seconds, spectrum in zip(_SWAY_SECONDS, made, strict=True):
+        shape = spectrum[band]
         power = float(real @ shape / (shape @ shape))
         miss = float(np.abs(real - power * shape).sum() / real.sum())
         if miss < best[2]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -89,7 +90,7 @@ def manner_of(coeffs: Coeffs) -> Manner:
     Raises:
         ValueError: as `habits_of`.
     """
-    his, hers = habits_of(coeffs), habits_of(default_speech())
+    his, hers = habits_of(coeffs), _default_habits()
     values = {
         "amplitude": his.raise_size / max(hers.raise_size, 1e-6),
         "head": his.head / hers.head,
@@ -99,6 +100,11 @@ def manner_of(coeffs: Coeffs) -> Manner:
         "smile": his.smile - hers.smile + USUAL_SMILE,
     }
     return Manner(**{name: min(max(value, RANGES[name][0]), RANGES[name][1]) for name, value in values.items()})
+
+
+@cache
+def _default_habits() -> Habits:
+    return habits_of(default_speech())
 
 
 def default_speech(own: Manner | None = None) -> Coeffs:
