@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.measure import VOICED, Cells
+from bench.measure import CELLS, VOICED, Cells
 from bench.recording import ClockReading, Recording, Step
 
 PATIENCE_S = 30
@@ -17,6 +17,9 @@ PATIENCE_S = 30
 
 PACKET = 480
 """Samples of one packet at 24 kHz: 20 ms."""
+
+BLANK = np.zeros((0, 0), np.float32)
+"""A picture's cells where nobody looks."""
 
 T = TypeVar("T")
 
@@ -28,11 +31,13 @@ class BenchError(Exception):
 class Inbox:
     """Sound, pictures and events in the order of their arrival, and a way to wait for them."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], *, blind: bool = False) -> None:
         """
         Args:
             clock: seconds, for instance `asyncio.get_running_loop().time`.
+            blind: keep times and loudness alone, for hours of it.
         """
+        self._blind = blind
         self.clock = clock
         self.steps: list[Step] = []
         self.readings: list[ClockReading] = []
@@ -53,13 +58,16 @@ class Inbox:
         for place in range(len(pcm) // PACKET):
             packet = pcm[place * PACKET : (place + 1) * PACKET]
             moment = float("nan") if media is None else media + place * PACKET / 24_000
-            self._sounds.append((arrived, moment, packet))
-            if np.abs(packet.astype(np.int32)).max() >= VOICED:
+            peak = np.abs(packet.astype(np.int32)).max()
+            if peak >= VOICED:
                 self._voiced.append(arrived)
+            kept = np.minimum([peak], 32767).astype(np.int16) if self._blind else packet
+            self._sounds.append((arrived, moment, kept))
         self._arrived.set()
 
     def picture(self, arrived: float, began: float, media: float | None, cells: Cells) -> None:
-        self._pictures.append((arrived, began, float("nan") if media is None else media, cells))
+        kept = BLANK if self._blind else cells
+        self._pictures.append((arrived, began, float("nan") if media is None else media, kept))
         self._arrived.set()
 
     def event(self, event: dict[str, Any]) -> None:
@@ -127,11 +135,13 @@ class Inbox:
         return Recording(
             sound_arrived=np.array([sound[0] for sound in sounds]),
             sound_media=np.array([sound[1] for sound in sounds]),
-            pcm=np.array([sound[2] for sound in sounds], np.int16).reshape(-1, PACKET),
+            pcm=np.array([sound[2] for sound in sounds], np.int16).reshape(-1, 1 if self._blind else PACKET),
             picture_arrived=np.array([picture[0] for picture in pictures]),
             picture_began=np.array([picture[1] for picture in pictures]),
             picture_media=np.array([picture[2] for picture in pictures]),
-            cells=np.array([picture[3] for picture in pictures], np.float16).reshape(-1, 64, 64),
+            cells=np.array([picture[3] for picture in pictures], np.float16).reshape(
+                len(pictures), *((0, 0) if self._blind else (CELLS, CELLS))
+            ),
             lag=np.array(self.lag),
             events=list(self.events),
             steps=list(self.steps),

@@ -46,6 +46,8 @@ class Mouth:
         Raises:
             BenchError: too few pictures of idle or of speech came.
         """
+        if not recording.cells.size:
+            raise BenchError("no pictures were kept to find her mouth in")
         taught = recording.pictures[:LESSON]
         moved = changes(taught) if len(taught) > 1 else np.zeros((0, 64, 64), np.float32)
         arrived = [picture.arrived for picture in taught[1:]]

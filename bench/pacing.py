@@ -79,6 +79,8 @@ def _changes(recording: Recording) -> np.ndarray:
     """float[m]: mean absolute change of each picture's busiest tenth of cells."""
     cells = recording.cells.reshape(len(recording.cells), -1)
     found = np.full(len(cells), np.inf)
+    if not recording.cells.size:
+        return found
     for place in range(1, len(cells)):
         moved = np.abs(cells[place].astype(np.float32) - cells[place - 1].astype(np.float32))
         found[place] = np.partition(moved, -len(moved) // 10)[-len(moved) // 10 :].mean()

@@ -54,14 +54,14 @@ class Recording:
     sound_media: NDArray[np.float64]
     """[n]: on the sender's clock, NaN before its first report."""
     pcm: NDArray[np.int16]
-    """[n, 480] at 24 kHz."""
+    """[n, 480] at 24 kHz; of a blind user [n, 1], each packet's peak."""
     picture_arrived: NDArray[np.float64]
     """[m]: the last packet's."""
     picture_began: NDArray[np.float64]
     """[m]: the first packet's."""
     picture_media: NDArray[np.float64]
     cells: NDArray[np.float16]
-    """[m, 64, 64]: mean luma."""
+    """[m, 64, 64]: mean luma; of a blind user [m, 0, 0]."""
     lag: NDArray[np.float64]
     """Seconds by which the user's own event loop was late, every 20 ms: what arrival times are blurred by."""
     events: list[tuple[float, dict[str, Any]]] = field(default_factory=list)

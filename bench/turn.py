@@ -59,7 +59,7 @@ LISTEN_S = 1.2
 """Seconds of her voice before a turn is interrupted: past the first phrase's start, before a short reply's end."""
 
 
-def script(turns: int, spoken: int) -> Script:
+def conversation(turns: int, spoken: int) -> Script:
     """A silent face, one whole answer, which is not measured, and then the turns."""
     stop = {"interrupt": {"after": LISTEN_S, "by": "request"}}
     return Script.model_validate(
@@ -76,8 +76,8 @@ def script(turns: int, spoken: int) -> Script:
     )
 
 
-async def measure(server: Server, told: Told, *, turns: int, spoken: int, browser_s: float) -> Result:
-    """Typed turns, then spoken ones, on one call; then Chromium.
+async def measure(server: Server, told: Told, *, script: Script, browser_s: float) -> Result:
+    """A conversation whose first answer is not measured, on one call; then Chromium.
 
     Args:
         browser_s: seconds of her speech that Chromium watches; 0 for none.
@@ -87,7 +87,7 @@ async def measure(server: Server, told: Told, *, turns: int, spoken: int, browse
     """
     before = await server.counters()
     async with watching(server.pid) as usage:
-        recording = await perform_apart(server.url, server.key, server.protocol, script(turns, spoken), told)
+        recording = await perform_apart(server.url, server.key, server.protocol, script, told)
     talk = Conversation(recording)
     typed, said = talk.turns(spoken=False, skip=1), talk.turns(spoken=True)
     samples, figures = turn_samples(typed, "")

@@ -241,14 +241,23 @@ async def calling(url: str, key: str | None, protocol: str, inbox: Inbox) -> Asy
 
 
 async def perform(
-    url: str, key: str | None, protocol: str, script: Script, told: Callable[[int, int], None]
+    url: str,
+    key: str | None,
+    protocol: str,
+    script: Script,
+    told: Callable[[int, int], None],
+    *,
+    blind: bool = False,
 ) -> Recording:
     """One whole call.
+
+    Args:
+        blind: keep times and loudness alone, for hours of it.
 
     Raises:
         BenchError: the server can't be reached, refuses, or stays silent.
     """
-    inbox = Inbox(asyncio.get_running_loop().time)
+    inbox = Inbox(asyncio.get_running_loop().time, blind=blind)
     async with calling(url, key, protocol, inbox) as user:
         if protocol != "realtime-ws":
             await user.settle_in()

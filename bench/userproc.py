@@ -26,7 +26,13 @@ FAILED = 3
 
 
 async def perform_apart(
-    url: str, key: str | None, protocol: str, script: Script, told: Callable[[int, int], None]
+    url: str,
+    key: str | None,
+    protocol: str,
+    script: Script,
+    told: Callable[[int, int], None],
+    *,
+    blind: bool = False,
 ) -> Recording:
     """`bench.user.perform` in another process.
 
@@ -40,7 +46,7 @@ async def perform_apart(
         out = Path(folder) / "recording.npz"
         command = ["-m", "bench.userproc", "--url", url, "--protocol", protocol, "--out", str(out)]
         process = await asyncio.create_subprocess_exec(
-            sys.executable, *command, "--base", str(script.base), env=environment,
+            sys.executable, *command, "--base", str(script.base), *(["--blind"] if blind else []), env=environment,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         assert process.stdin is not None
@@ -72,6 +78,7 @@ def main(
     out: Annotated[Path, typer.Option(help="Where the recording goes (.npz).")],
     protocol: Annotated[str, typer.Option(help="realtime, realtime-ws, whep or livetalking.")] = "realtime",
     base: Annotated[Path, typer.Option(help="Folder of the script's recordings.")] = Path(),
+    blind: Annotated[bool, typer.Option("--blind", help="Keep times and loudness alone.")] = False,
 ) -> None:
     """Perform the script on stdin; tells `done total` on stdout as it goes."""
 
@@ -80,7 +87,8 @@ def main(
 
     try:
         script = read_script(sys.stdin.read(), base)
-        recording = asyncio.run(perform(url, os.environ.get("VISAVIS_ACCESS_KEY"), protocol, script, told))
+        key = os.environ.get("VISAVIS_ACCESS_KEY")
+        recording = asyncio.run(perform(url, key, protocol, script, told, blind=blind))
     except BenchError as error:
         print(error, file=sys.stderr)
         raise typer.Exit(FAILED) from None

@@ -2,103 +2,41 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from server.cli_common import AsJson, ConfigPath, Settings, console, fail, read_config, show
+from server.cli_bench_run import scenario
+from server.cli_common import AsJson, ConfigPath, Settings, fail, read_config, show
 
 if TYPE_CHECKING:
-    from bench.result import Result
-    from bench.run import Told
-    from bench.serverproc import Server, Target
+    from server.cli_bench_run import Measure
 
 bench = typer.Typer(
     no_args_is_help=True, help="Measure: figures on stdout (one flat JSON object with --json), progress on stderr."
 )
 
-WORSE = 1
-"""Exit status where something is slower than the baseline by more than the tolerance."""
+Turns = Annotated[int, typer.Option(min=1, max=1000, help="Typed turns.")]
+Spoken = Annotated[int, typer.Option(min=0, max=1000, help="Spoken turns.")]
+Browser = Annotated[bool, typer.Option(help="Count the pictures that Chromium shows.")]
+SpeechS = Annotated[float, typer.Option(min=5, max=600, help="Seconds of speech that Chromium watches.")]
+ScriptFile = Annotated[Path | None, typer.Option(help="A conversation of your own (YAML), instead of the turns.")]
+Times = Annotated[int, typer.Option(min=1, max=1000, help="Interruptions by voice.")]
+Coughs = Annotated[int, typer.Option(min=0, max=1000, help="Coughs while she speaks.")]
+Paused = Annotated[int, typer.Option(min=0, max=1000, help="Questions that pause in their middle.")]
+Cycles = Annotated[int, typer.Option(min=2, max=10_000, help="Calls, one after the other.")]
+Most = Annotated[int, typer.Option(min=1, max=256, help="Sessions to go up to.")]
+Hours = Annotated[float, typer.Option(min=0.01, max=168, help="How long.")]
 
-Url = Annotated[str | None, typer.Option(help="A running server; without it one is started.")]
-Protocol = Annotated[
-    str, typer.Option(help="How to talk to the server at --url: realtime, realtime-ws, whep or livetalking.")
-]
-Llm = Annotated[
-    str | None, typer.Option(help="stub (the default), knowledge, or the base URL of an OpenAI-compatible server.")
-]
-Model = Annotated[str, typer.Option(help="Model that the URL of --llm serves.")]
-FirstToken = Annotated[float, typer.Option(min=0, max=60, help="Seconds until the stub's first token.")]
-Rate = Annotated[float, typer.Option(min=0, max=10_000, help="Tokens a second of the stub; 0 sends them at once.")]
-Html = Annotated[Path | None, typer.Option(help="Write a report, one self-contained page.")]
-Save = Annotated[Path | None, typer.Option(help="Write everything that was measured, for --baseline.")]
-Baseline = Annotated[
-    Path | None, typer.Option(help="A run that --save wrote: print the ratios to it, each with its interval.")
-]
-Tolerance = Annotated[
-    float,
-    typer.Option(min=0, max=10, help="Share by which a figure may surely be above --baseline's; else exit status 1."),
-]
+ROOMY = ("server.max_sessions=64",)
+"""A sweep looks for the knee itself."""
 
 
 def register(app: typer.Typer) -> None:
     app.add_typer(bench, name="bench")
-
-
-def _target(
-    url: str | None, protocol: str, llm: str | None, model: str, first_token: float, rate: float,
-    config: Path | None, settings: list[str] | None,
-) -> Target:  # fmt: skip
-    from bench.serverproc import Target
-
-    return Target(
-        url=url, protocol=protocol, llm=llm, model=model, first_token_s=first_token, tokens_per_s=rate,
-        config=config, settings=tuple(settings or ()), key=os.environ.get("VISAVIS_ACCESS_KEY"),
-    )  # fmt: skip
-
-
-def _measure(
-    target: Target,
-    scenarios: dict[str, Callable[[Server, Told], Awaitable[Result]]],
-    *,
-    as_json: bool,
-    html: Path | None,
-    save: Path | None,
-    baseline: Path | None,
-    tolerance: float,
-) -> None:
-    """Run the scenarios, and hand their results on as asked."""
-    from bench import result
-    from bench.environment import environment
-    from bench.inbox import BenchError
-    from bench.run import Scenario, run
-
-    try:
-        # Read first: minutes of measuring are not to end at a misspelt name.
-        before = result.load_samples(baseline) if baseline else None
-        about = environment(target)
-        results = run(target, [Scenario(name, measure) for name, measure in scenarios.items()], console)
-        ratios = result.compare(results, before) if before is not None else []
-        if save is not None:
-            result.save(save, results, about)
-        if html is not None:
-            from bench.report import page
-
-            html.write_text(page(results, about, ratios, tolerance))
-    except (BenchError, OSError) as error:
-        raise fail(str(error)) from None
-    figures: dict[str, Any] = dict(result.flat(results))
-    for ratio in ratios:
-        name = ratio.name.rpartition(".")[2]
-        ends = {f"ratio_{name}_low": ratio.low, f"ratio_{name}_high": ratio.high}
-        figures |= {key: round(value, 4) for key, value in {f"ratio_{name}": ratio.value, **ends}.items()}
-    show(figures, as_json)
-    if any(ratio.worse_than(tolerance) for ratio in ratios):
-        raise typer.Exit(WORSE)
 
 
 @bench.command("render")
@@ -119,62 +57,82 @@ def bench_render(
     show(figures, as_json)
 
 
-@bench.command("turn")
-def bench_turn(
-    turns: Annotated[int, typer.Option(min=1, max=1000, help="Typed turns.")] = 40,
-    spoken: Annotated[int, typer.Option(min=0, max=1000, help="Spoken turns.")] = 40,
-    browser: Annotated[bool, typer.Option(help="Count the pictures that Chromium shows.")] = True,
-    speech_s: Annotated[float, typer.Option(min=5, max=600, help="Seconds of speech that Chromium watches.")] = 60,
-    url: Url = None,
-    protocol: Protocol = "realtime",
-    llm: Llm = None,
-    model: Model = "default",
-    first_token: FirstToken = 0,
-    rate: Rate = 0,
+@bench.command("voice")
+def bench_voice(
     as_json: AsJson = False,
-    html: Html = None,
-    save: Save = None,
-    baseline: Baseline = None,
-    tolerance: Tolerance = 0.1,
     config: ConfigPath = None,
     settings: Settings = None,
 ) -> None:
+    """How soon the configured voice begins to speak, and how much faster than real time it is."""
+    chosen = read_config(config, settings)
+    from bench.voice import measure
+    from engines.tts import SpeechError
+    from server.engines import build_engines
+
+    try:
+        show(measure(build_engines(chosen).tts), as_json)
+    except (ValueError, OSError, SpeechError) as error:
+        raise fail(str(error)) from None
+
+
+@scenario(bench, "turn")
+def bench_turn(
+    turns: Turns = 40, spoken: Spoken = 40, browser: Browser = True, speech_s: SpeechS = 60, script: ScriptFile = None
+) -> Mapping[str, Measure]:
     """Ask by text and by voice over WebRTC, and measure what arrives."""
-    from bench.turn import measure
+    from bench.script import load_script
+    from bench.turn import conversation, measure
 
     if browser:
         import playwright  # noqa: F401  # pyright: ignore[reportUnusedImport]  (before minutes of measuring)
-    _measure(
-        _target(url, protocol, llm, model, first_token, rate, config, settings),
-        {"turn": partial(measure, turns=turns, spoken=spoken, browser_s=speech_s if browser else 0.0)},
-        as_json=as_json, html=html, save=save, baseline=baseline, tolerance=tolerance,
-    )  # fmt: skip
+    talk = load_script(script) if script else conversation(turns, spoken)
+    return {"turn": partial(measure, script=talk, browser_s=speech_s if browser else 0.0)}
 
 
-@bench.command("interrupt")
-def bench_interrupt(
-    times: Annotated[int, typer.Option(min=1, max=1000, help="Interruptions by voice.")] = 40,
-    coughs: Annotated[int, typer.Option(min=0, max=1000, help="Coughs while she speaks.")] = 20,
-    paused: Annotated[int, typer.Option(min=0, max=1000, help="Questions that pause in their middle.")] = 6,
-    url: Url = None,
-    protocol: Protocol = "realtime",
-    llm: Llm = None,
-    model: Model = "default",
-    first_token: FirstToken = 0,
-    rate: Rate = 0,
-    as_json: AsJson = False,
-    html: Html = None,
-    save: Save = None,
-    baseline: Baseline = None,
-    tolerance: Tolerance = 0.1,
-    config: ConfigPath = None,
-    settings: Settings = None,
-) -> None:
+@scenario(bench, "interrupt")
+def bench_interrupt(times: Times = 40, coughs: Coughs = 20, paused: Paused = 6) -> Mapping[str, Measure]:
     """Talk over her, cough, and pause in the middle of a sentence."""
     from bench.interrupt import measure
 
-    _measure(
-        _target(url, protocol, llm, model, first_token, rate, config, settings),
-        {"interrupt": partial(measure, times=times, coughs=coughs, paused=paused)},
-        as_json=as_json, html=html, save=save, baseline=baseline, tolerance=tolerance,
-    )  # fmt: skip
+    return {"interrupt": partial(measure, times=times, coughs=coughs, paused=paused)}
+
+
+@scenario(bench, "connect")
+def bench_connect(cycles: Cycles = 50) -> Mapping[str, Measure]:
+    """Call and hang up, over and over: how soon she is there, and what a call leaves behind."""
+    from bench.connect import measure
+
+    return {"connect": partial(measure, cycles=cycles)}
+
+
+@scenario(bench, "sweep", ROOMY)
+def bench_sweep(most: Most = 16) -> Mapping[str, Measure]:
+    """1, 2, 4 … sessions that all talk, until it is too much."""
+    from bench.sweep import measure
+
+    return {"sweep": partial(measure, most=most)}
+
+
+@scenario(bench, "soak")
+def bench_soak(hours: Hours = 1.0) -> Mapping[str, Measure]:
+    """One conversation for hours: drift and leaks."""
+    from bench.soak import measure
+
+    return {"soak": partial(measure, hours=hours)}
+
+
+@scenario(bench, "all", ROOMY)
+def bench_all(browser: Browser = True) -> Mapping[str, Measure]:
+    """Every scenario but `soak`, one after the other, on one server."""
+    from bench.connect import measure as connect
+    from bench.interrupt import measure as interrupt
+    from bench.sweep import measure as sweep
+    from bench.turn import conversation
+    from bench.turn import measure as turn
+
+    return {
+        "connect": partial(connect, cycles=50),
+        "turn": partial(turn, script=conversation(40, 0), browser_s=20.0 if browser else 0.0),
+        "interrupt": partial(interrupt, times=40, coughs=10, paused=3),
+        "sweep": partial(sweep, most=8),
+    }
