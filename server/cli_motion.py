@@ -37,11 +37,11 @@ def motion(
         raise fail(f"{output}: give a file name that ends in .csv or .json")
     if output.is_dir() or not output.parent.is_dir():
         raise fail(f"{output}: " + ("is a folder" if output.is_dir() else f"no such folder: {output.parent}"))
-    body = None if speech_only else build_body(chosen).start(seed)
-    if body is not None:
-        Expressions(body, chosen.motion.expression)
     unfinished = output.with_name(f".{output.name}.partial")
     try:
+        body = None if speech_only else build_body(chosen).start(seed)
+        if body is not None:
+            Expressions(body, chosen.motion.expression)
         with console.status("Listening …"):
             frames, seconds = follow(audio, build_motion(chosen), body, fps)
         with unfinished.open("w", encoding="utf-8", newline="") as file:

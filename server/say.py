@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from functools import partial
@@ -30,6 +31,9 @@ BEFORE_S, AFTER_S = 0.4, 0.8
 
 Source = Callable[[Worker], AsyncGenerator[Speech, None]]
 """What she says, stepped by a worker."""
+
+
+log = logging.getLogger(__name__)
 
 
 class SayError(Exception):
@@ -69,7 +73,11 @@ def spoken(text: str, tts: TTS | RemoteTTS) -> Source:
     async def tokens() -> AsyncIterator[str]:
         yield text
 
-    return lambda worker: speak(think(tokens()), synthesizer(tts, worker))
+    return lambda worker: speak(think(tokens(), _tell_unknown), synthesizer(tts, worker))
+
+
+def _tell_unknown(tag: str) -> None:
+    log.warning("the tag %s has no meaning: it is left out", tag)
 
 
 def record(source: Source, output: Path, motion: Motion, idle: Idle, renderer: Renderer, own: Expression) -> float:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import wave
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from engines.tags import Tag
 from pipeline.options import Expression
 from pipeline.stages import LEAD_IN
 from server.realtime_session import AI_GENERATED
+from server.recording import recorded
 from server.say import BEFORE_S, SayError, record, spoken
 
 pytestmark = pytest.mark.e2e
@@ -65,6 +68,24 @@ def test_lips_begin_before_the_voice_and_end_with_it(tmp_path: Path) -> None:
     assert metadata["comment"] == metadata["description"] == AI_GENERATED
 
 
+def test_a_recording_moves_her_face_and_is_heard(tmp_path: Path) -> None:
+    audio = tmp_path / "voice.wav"
+    tone = 12_000 * np.sin(2 * np.pi * 200 * np.arange(44_100) / 44_100)
+    with wave.open(str(audio), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(44_100)
+        file.writeframes(tone.astype("<i2").tobytes())
+    path = tmp_path / "said.mp4"
+    record(partial(recorded, audio), path, FakeMotion(), IdleBody(), Lamp(), Expression())
+    light, sound, _ = decoded(path)
+    loud = np.flatnonzero(np.abs(sound) > 0.05) / 24_000
+    lit = np.flatnonzero(light > 120) / FPS
+    assert loud[-1] - loud[0] == pytest.approx(1.0, abs=0.05)
+    assert lit[0] <= loud[0] <= lit[0] + 0.12
+    assert lit[-1] == pytest.approx(loud[-1], abs=0.08)
+
+
 def test_a_failure_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(SayError, match="nothing to say"):
         record(spoken("…", Mute()), tmp_path / "said.mp4", FakeMotion(), IdleBody(), Lamp(), Expression())
@@ -96,6 +117,7 @@ def test_she_says_hello_with_a_mouth_that_opens(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("output", "text", "told"),
     [
+        ("hello.mp4", "--audio=nothing.wav", "No such file"),
         ("nowhere/hello.mp4", "Hello.", "no such folder"),
         ("hello.avi", "Hello.", ".mp4"),
         ("hello.mp4", " ", "nothing to say"),
@@ -107,3 +129,10 @@ def test_a_bad_path_or_text_exits_2(tmp_path: Path, output: str, text: str, told
     done = visavis("say", text, "-o", output, cwd=tmp_path)
     assert done.returncode == 2
     assert told in done.stderr
+
+
+@pytest.mark.parametrize("said", [(), ("Hello.", "--audio", "voice.wav")])
+def test_a_text_or_a_recording_and_not_both(tmp_path: Path, said: tuple[str, ...]) -> None:
+    done = visavis("say", *said, "-o", "hello.mp4", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "either a TEXT or --audio" in done.stderr

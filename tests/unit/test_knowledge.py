@@ -200,6 +200,19 @@ def test_system_messages_are_no_turns() -> None:
     assert CHAT.reply([Message("user", "are you real"), Message("system", "Be brief.")]) in entry("Are you real?")
 
 
+async def test_greetings_and_regrets_begin_with_what_she_feels() -> None:
+    async def first(text: str, *, expressive: bool) -> tuple[str, str]:
+        chat = KnowledgeChat(KNOWLEDGE, now=lambda: NOON, tokens_per_second=0, expressive=expressive)
+        tokens = [token async for token in chat.stream([Message("user", text)])]
+        return tokens[0], "".join(tokens)
+
+    # With the first word: a token of its own would cost a token's time.
+    assert await first("My name is Ada.", expressive=True) == ("[joy:0.4] Nice", "[joy:0.4] Nice to meet you, Ada.")
+    assert (await first("xylophone quota", expressive=True))[0] == "[concern:0.4] I"
+    assert (await first("are you real", expressive=True))[1] in entry("Are you real?")
+    assert (await first("My name is Ada.", expressive=False))[0] == "Nice"
+
+
 async def test_tokens_come_at_their_pace() -> None:
     loop = asyncio.get_running_loop()
     chat = KnowledgeChat(KNOWLEDGE, tokens_per_second=10)
