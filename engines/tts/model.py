@@ -47,7 +47,7 @@ class Track:
     f0: NDArray[np.float32]
     """float32[T], log F0 in standard deviations of the speaker's, around the speaker's mean."""
     voicing: NDArray[np.float32]
-    """float32[T], 0..1."""
+    """float32[T], 1 where the voice sounds, else 0: what the later networks were trained on."""
     energy: NDArray[np.float32]
     """float32[T], in standard deviations of the speaker's."""
 
@@ -125,7 +125,8 @@ class VoiceModel:
                 "inside": _row(np.ones(count, np.float32), size),
             },
         )
-        return Track(*(found[name][0, :count] for name in ("f0", "voicing", "energy")))
+        voiced = found["voicing"][0, :count] > 0.5
+        return Track(found["f0"][0, :count], voiced.astype(np.float32), found["energy"][0, :count])
 
     def filters(
         self, hidden: NDArray[np.float32], place: NDArray[np.float32], track: Track, hertz: NDArray[np.float32]
@@ -171,7 +172,7 @@ class VoiceModel:
         place = np.zeros((3, FRAMES[-1]), np.float32)
         for count in FRAMES:
             track = self.prosody(vectors[:, :count], place[:, :count])
-            self._check(folder, track.f0, track.voicing, track.energy, shape=(count,))
+            self._check(folder, track.f0, track.energy, shape=(count,))
         count = sum(WINDOWS) + WINDOWS[-1]
         hidden, place = vectors[:, :count], place[:, :count]
         for filters in self.filters(hidden, place, self.prosody(hidden, place), np.full(count, 160, np.float32)):

@@ -37,11 +37,13 @@ _WINDOW_OUT = _WINDOW / np.float32(1.5)
 _NOISE_SEED, _WHISPER_SEED = 5, 6
 """The same text sounds the same every time."""
 
-_WHISPER_TILT = (-12.0 / 20 * np.log(10) * np.clip(1 - np.linspace(0, SAMPLE_RATE / 2, BINS) / 1500, 0, 1)).astype(
-    np.float32
-)
-"""Whispered vowels lack most of the energy that voiced ones have below 1.5 kHz (Ito, Takeda, Itakura, Analysis and
-recognition of whispered speech, Speech Communication 45(2), 2005)."""
+_WHISPER_HIGH, _WHISPER_LOW = 9.0, -3.0
+"""Decibels. Whispered vowels lack some 12 dB of what voiced ones have below 1.5 kHz (Ito, Takeda, Itakura, Analysis and
+recognition of whispered speech, Speech Communication 45(2), 2005); the rest is raised so that she is still heard, about
+8 dB below her voice."""
+_WHISPER_TILT = (
+    np.interp(np.linspace(0, SAMPLE_RATE / 2, BINS), [0, 1500], [_WHISPER_LOW, _WHISPER_HIGH]) * np.log(10) / 20
+).astype(np.float32)
 
 
 def by_sample(frames: NDArray[np.floating], at: NDArray[np.integer]) -> NDArray[np.float64]:

@@ -38,6 +38,10 @@ MAX_CHUNK = 24 * HOP
 MAX_UNITS = 160
 """Phones and pauses (about 12 s) that are planned together: a longer sentence is cut, at a comma where there is one."""
 
+CLOSING = {".": 28, "!": 28, "?": 28, ":": 20, ";": 20, ",": 12, "-": 12}
+"""Frames of silence at least after a sentence or a clause that is spoken alone, at the speaker's own pace: recordings,
+from which the networks learned, end where the voice does. What espeak-ng puts between the clauses of one text."""
+
 FAMILIAR = 3.0
 """Standard deviations of pitch that the networks have heard; the source itself goes wherever it is told."""
 
@@ -117,7 +121,9 @@ class NeuralVoice:
         spelt = units(words)
         steering = controls(styles, spelt.words)
         plan = self._model.plan(spelt)
-        frames = whole_frames(plan.duration / (steering.rate * self._rate), spelt.pause)
+        rates = steering.rate * self._rate
+        frames = whole_frames(plan.duration / rates, spelt.pause)
+        silence = max(round(CLOSING.get(words[-1].after[:1], 0) / float(rates[-1])) - int(frames[-1]), 0)
         owner = spread(frames)
         hidden, where = plan.hidden[:, owner], place(frames)
         track = self._model.prosody(hidden, where)
@@ -128,13 +134,13 @@ class NeuralVoice:
         seen = (f0 + np.float32(self._pitch * SEMITONE / meta.log_f0_sd)).clip(-FAMILIAR, FAMILIAR)
         steered = Track(seen, track.voicing, track.energy + steering.energy)
         vocoder = Vocoder(hertz, track.voicing, steering.breath)
-        chunk = AudioChunk(np.zeros(0, np.int16), _words(words, ends, spelt, frames), _phones(spelt, frames))
+        chunk = AudioChunk(np.zeros(0, np.int16), _words(words, ends, spelt, frames), _phones(spelt, frames, silence))
         made = 0
         for filters in self._model.filters(hidden, where, steered, hertz):
             sound = vocoder.push(filters)
             made += filters.shape[-1]
             if made == len(owner):
-                sound = np.concatenate([sound, vocoder.flush()])
+                sound = np.concatenate([sound, vocoder.flush(), np.zeros(silence * HOP, np.float32)])
             pcm = self._gain.apply(sound)
             for piece in np.array_split(pcm, -(-len(pcm) // MAX_CHUNK)):
                 yield replace(chunk, pcm=piece)
@@ -207,8 +213,10 @@ def _words(
     return tuple(timed)
 
 
-def _phones(spelt: Units, frames: NDArray[np.int64]) -> tuple[TimedPhone, ...]:
+def _phones(spelt: Units, frames: NDArray[np.int64], silence: int) -> tuple[TimedPhone, ...]:
+    """`silence`: frames that follow the last unit, a pause."""
     starts, ends = _edges(frames)
+    ends[-1] += silence * HOP
     symbols = ["SIL" if pause else PHONES[code] for code, pause in zip(spelt.phones, spelt.pause, strict=True)]
     return tuple(
         TimedPhone(symbol, int(start), int(end), int(stress))

@@ -80,5 +80,5 @@ def test_a_whisper_has_no_pitch_and_less_bass(phrase) -> None:
     assert voiced[on & high].sum() > 0.99 * voiced[high].sum()
     assert whispered[on & high].sum() < 0.05 * whispered[high].sum()
     low = (at > 100) & (at < 500)
-    assert whispered[low].sum() < 0.3 * voiced[low].sum()
-    assert whispered[high].sum() == pytest.approx(voiced[high].sum(), rel=0.1)
+    bass = [found[low].sum() / found[high].sum() for found in (voiced, whispered)]
+    assert bass[1] == pytest.approx(bass[0] / 10, rel=0.4), "between 8.7 and 11.3 dB less there, and 12 at 0 Hz"

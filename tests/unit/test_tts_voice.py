@@ -38,6 +38,12 @@ def _rms(pcm: np.ndarray) -> float:
     return float(np.sqrt(np.mean(np.square(pcm.astype(np.float64)))))
 
 
+def _periodicity(pcm: np.ndarray) -> float:
+    """The highest autocorrelation between 60 and 400 Hz."""
+    samples = pcm.astype(np.float64)
+    return max(float(samples[lag:] @ samples[:-lag] / (samples @ samples)) for lag in range(60, 400))
+
+
 def test_the_first_chunk_is_short_and_all_times_come_with_it(voice: NeuralVoice) -> None:
     chunks = list(voice.synthesize("Hello there, I am very glad to see you"))
     assert len(chunks[0].pcm) == 12 * 240 - 360
@@ -72,6 +78,18 @@ def test_words_cut_the_original_text(voice: NeuralVoice) -> None:
     assert text[: words[3].text_end].endswith("$5")
     assert words[-1].text_end == len(text)
     assert all(a.end <= b.start and a.text_end < b.text_end for a, b in pairwise(words))
+
+
+@pytest.mark.parametrize(("mark", "seconds"), [(".", 0.28), ("?", 0.28), (",", 0.12), ("", 0.03)])
+def test_a_phrase_ends_in_a_pause_by_its_mark(folder: Path, voice: NeuralVoice, mark: str, seconds: float) -> None:
+    def pause(speaker: NeuralVoice) -> float:
+        chunks = list(speaker.synthesize(f"We were there{mark}"))
+        last = chunks[0].phones[-1]
+        assert last.end == len(_pcm(chunks))
+        return (last.end - last.start) / SAMPLE_RATE
+
+    assert pause(voice) >= seconds
+    assert pause(NeuralVoice(folder, rate=2.0)) < pause(voice)
 
 
 def test_several_sentences_share_one_time_line(voice: NeuralVoice) -> None:
@@ -169,7 +187,7 @@ def test_a_style_acts_from_its_tag_on(voice: NeuralVoice) -> None:
 def test_a_whisper_is_not_voiced(voice: NeuralVoice) -> None:
     plain, whispered = (_pcm(list(voice.synthesize("Nobody else may know.", tags))) for tags in ((), (Tag("whisper"),)))
     assert len(whispered) == len(plain)
-    assert _rms(whispered) < _rms(plain)
+    assert _periodicity(whispered) < 0.5 * _periodicity(plain)
 
 
 def test_another_script_is_left_out_and_reported_once(voice: NeuralVoice, caplog: pytest.LogCaptureFixture) -> None:
