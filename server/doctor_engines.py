@@ -34,7 +34,9 @@ def check_engines(config: Config) -> list[Finding]:
     begun = time.perf_counter()
     try:
         engines = build_engines(config)
-    except (OSError, ValueError, SpeechError, ImportError) as error:
+    except SpeechError as error:
+        return [Finding("voice", "fail", str(error), "choose another tts.voice")]
+    except (OSError, ValueError, ImportError) as error:
         return [Finding("engines", "fail", str(error), "make setup installs what serving needs")]
     findings = [Finding("engines", "ok", f"loaded in {time.perf_counter() - begun:.1f} s")]
     pcm = _voice(engines, findings)

@@ -88,3 +88,10 @@ def test_a_check_that_breaks_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> No
     sound, printed = examined(monkeypatch)
     assert not sound
     assert "RuntimeError: boom" in printed
+
+
+def test_a_voice_that_is_not_there_is_found(tmp_path: Path) -> None:
+    [finding] = doctor.check_engines(config(tts__provider="neural", tts__voice=str(tmp_path)))
+    assert (finding.name, finding.state) == ("voice", "fail")
+    assert "voice.json is missing" in finding.found
+    assert "tts.voice" in finding.advice
