@@ -1,4 +1,4 @@
-"""What a session tells its client, in the order it happens. `server/realtime.py` gives each its wire form."""
+"""What a session tells its client, in the order it happens. `server/realtime/` gives each its wire form."""
 
 from __future__ import annotations
 

@@ -20,9 +20,9 @@ from pipeline.stream import Stream
 from server.calls import PLACE_TAKEN, Call
 from server.endings import FAREWELL_S, HungUp, Limit, causes
 from server.observe import SessionMeter, calls, log_transcript
-from server.realtime import Codec
-from server.realtime_audio import Microphone
-from server.realtime_encode import Encoder
+from server.realtime.audio import Microphone
+from server.realtime.codec import Codec
+from server.realtime.encode import Encoder
 from server.rtc import MediaSettings, Peer
 from server.service import Service
 from server.websocket import LAST_PACKET

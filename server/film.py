@@ -11,7 +11,7 @@ import av
 from av.video.frame import PictureType
 
 from engines.media import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME, Image, Pcm
-from server.realtime_session import AI_GENERATED
+from server.realtime.session import AI_GENERATED
 
 QUALITY = "18"
 """x264's constant rate factor: visually lossless; a minute is about 4 MB."""

@@ -10,8 +10,8 @@ from pipeline.options import SessionOptions, TurnDetection
 from pipeline.session import Engines
 from server.config import Config
 from server.observe import Metrics
-from server.realtime_session import SessionDefaults, SessionSettings
-from server.realtime_values import Problem
+from server.realtime.session import SessionDefaults, SessionSettings
+from server.realtime.values import Problem
 
 
 @dataclass(frozen=True, slots=True)

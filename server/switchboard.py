@@ -19,8 +19,8 @@ from server.auth import Forbidden, Gatekeeper, Permit, credential_of, offered_pr
 from server.calls import Busy, Call, CallTable
 from server.connection import converse_webrtc, converse_websocket
 from server.guard import refuse
-from server.realtime_session import MAX_NAME
-from server.realtime_values import read_json
+from server.realtime.session import MAX_NAME
+from server.realtime.values import read_json
 from server.service import Service
 
 log = logging.getLogger(__name__)

@@ -21,7 +21,7 @@ from engines.motion.idle import IdleBody
 from engines.tags import Tag
 from pipeline.options import Expression
 from pipeline.stages import LEAD_IN
-from server.realtime_session import AI_GENERATED
+from server.realtime.session import AI_GENERATED
 from server.recording import recorded
 from server.say import BEFORE_S, SayError, record, spoken
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from engines.media import MIC_RATE, Pcm
-from server.realtime_audio import BURST_S, MAX_BACKLOG, SLICE, SPEED, AudioDecoder, AudioEncoder, Microphone
-from server.realtime_values import AudioFormat
+from server.realtime.audio import BURST_S, MAX_BACKLOG, SLICE, SPEED, AudioDecoder, AudioEncoder, Microphone
+from server.realtime.values import AudioFormat
 
 pytestmark = pytest.mark.unit
 

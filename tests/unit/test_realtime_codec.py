@@ -19,11 +19,11 @@ from pipeline.options import ResponseRequest, SessionOptions
 from pipeline.refused import Refused
 from pipeline.session import Session
 from server.config_keys import MAX_TEXT
-from server.realtime import Codec
-from server.realtime_audio import Microphone
-from server.realtime_decode import MAX_PARTS
-from server.realtime_encode import Encoder
-from server.realtime_session import SessionDefaults, SessionSettings
+from server.realtime.audio import Microphone
+from server.realtime.codec import Codec
+from server.realtime.decode import MAX_PARTS
+from server.realtime.encode import Encoder
+from server.realtime.session import SessionDefaults, SessionSettings
 from server.rtc import MAX_MESSAGE
 from tests.unit import wire
 

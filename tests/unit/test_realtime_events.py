@@ -12,9 +12,9 @@ import pytest
 from pipeline import events as ev
 from pipeline.conversation import Item, Part
 from pipeline.options import ResponseRequest, SessionOptions
-from server.realtime_encode import Encoder
-from server.realtime_session import SessionDefaults, SessionSettings
-from server.realtime_values import Problem
+from server.realtime.encode import Encoder
+from server.realtime.session import SessionDefaults, SessionSettings
+from server.realtime.values import Problem
 from tests.unit import wire
 
 pytestmark = pytest.mark.unit

@@ -12,10 +12,10 @@ import pytest
 from engines.media import BLENDSHAPES, COEFFS
 from pipeline import events as ev
 from pipeline.options import Expression, SessionOptions
-from server.realtime_decode import BadEvent
-from server.realtime_encode import Encoder
-from server.realtime_motion import FRAMES_PER_S, FrameGate, read_motion_frame
-from server.realtime_session import SessionDefaults, SessionSettings
+from server.realtime.decode import BadEvent
+from server.realtime.encode import Encoder
+from server.realtime.motion import FRAMES_PER_S, FrameGate, read_motion_frame
+from server.realtime.session import SessionDefaults, SessionSettings
 from tests.unit.test_realtime_codec import Client
 
 pytestmark = pytest.mark.unit

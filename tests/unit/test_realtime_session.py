@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline.options import SessionOptions, TurnDetection
-from server.realtime_session import SessionDefaults, SessionSettings
+from server.realtime.session import SessionDefaults, SessionSettings
 
 pytestmark = pytest.mark.unit
 

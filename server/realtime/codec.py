@@ -17,8 +17,8 @@ from pipeline.conversation import ItemError
 from pipeline.events import InputTranscriptFailed, StateChanged
 from pipeline.refused import Refused
 from pipeline.session import Session
-from server.realtime_audio import AudioDecoder, Microphone
-from server.realtime_decode import (
+from server.realtime.audio import AudioDecoder, Microphone
+from server.realtime.decode import (
     MAX_ID,
     BadEvent,
     read_event,
@@ -28,10 +28,10 @@ from server.realtime_decode import (
     read_object,
     read_response,
 )
-from server.realtime_encode import Encoder
-from server.realtime_motion import FrameGate, read_motion_frame
-from server.realtime_session import SessionSettings
-from server.realtime_values import Json, Problem
+from server.realtime.encode import Encoder
+from server.realtime.motion import FrameGate, read_motion_frame
+from server.realtime.session import SessionSettings
+from server.realtime.values import Json, Problem
 
 LARGE = 65_536
 """Characters from which a message is parsed in a thread: parsing more would hold up a 20 ms tick."""

@@ -9,8 +9,8 @@ import numpy as np
 
 from engines.media import BLENDSHAPES, Coeffs
 from pipeline.events import Moved
-from server.realtime_decode import BadEvent
-from server.realtime_values import Json
+from server.realtime.decode import BadEvent
+from server.realtime.values import Json
 
 POSE = 6
 """yaw, pitch, roll in radians, then tx, ty, tz in centimetres."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipeline.conversation import Item, Part
 from pipeline.events import ResponseDone, Usage
-from server.realtime_values import Json
+from server.realtime.values import Json
 
 
 def item_to_wire(item: Item) -> Json:

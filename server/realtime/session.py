@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, cast
 
 from pipeline.options import SessionOptions, TurnDetection
-from server.realtime_values import (
+from server.realtime.values import (
     EXPRESSION,
     AudioFormat,
     Json,

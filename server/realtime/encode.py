@@ -43,11 +43,11 @@ from pipeline.events import (
 )
 from pipeline.options import Modality, ResponseRequest
 from server.endings import Limit
-from server.realtime_audio import AudioEncoder
-from server.realtime_motion import motion_to_wire
-from server.realtime_session import SessionSettings
-from server.realtime_values import Json, Problem, format_to_wire
-from server.realtime_wire import item_to_wire, place_to_wire, status_to_wire, usage_to_wire
+from server.realtime.audio import AudioEncoder
+from server.realtime.motion import motion_to_wire
+from server.realtime.session import SessionSettings
+from server.realtime.values import Json, Problem, format_to_wire
+from server.realtime.wire import item_to_wire, place_to_wire, status_to_wire, usage_to_wire
 
 
 @dataclass(slots=True)

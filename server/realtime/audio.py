@@ -11,7 +11,7 @@ import av
 import numpy as np
 
 from engines.media import MIC_RATE, SAMPLE_RATE, Pcm
-from server.realtime_values import AudioFormat
+from server.realtime.values import AudioFormat
 
 STEP_SAMPLES = MIC_RATE // 50
 """320: released at a time (20 ms)."""

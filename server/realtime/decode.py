@@ -9,7 +9,7 @@ from typing import cast
 from engines import Message
 from pipeline.conversation import Item, Part, PartKind, Role
 from pipeline.options import ResponseRequest
-from server.realtime_values import (
+from server.realtime.values import (
     Json,
     Problem,
     read_json,

@@ -1,0 +1,1 @@
+"""The OpenAI Realtime protocol: one codec for the data channel and the WebSocket."""
