@@ -25,6 +25,9 @@ ANSWER_S = 12.0
 STOP_S = 3.0
 """Seconds after which an interruption has plainly not worked, and she is stopped by request."""
 
+PROMPT = "Please tell me more about yourself."
+"""Typed where she is to be talked over and is silent."""
+
 COUGH_WATCH_S = 1.2
 """Seconds after a cough in which she must go on: past the server's own decision that it was nothing."""
 
@@ -129,6 +132,11 @@ class User:
             await self._for(self._answered + wanted - self._clock())
 
     async def _interrupt(self, interrupt: Interrupt, base: Path) -> None:
+        if self._answered is None and interrupt.say is not None:
+            # The question before was not understood: there is nobody to talk over until she is asked again.
+            await self._quiet()
+            self._type(PROMPT)
+            await self._answer(self._clock())
         if not await self._speaks_for(interrupt.after):
             return
         if interrupt.say is None:
