@@ -103,7 +103,7 @@ class MotionFrame:
     prosody: Prosody | None = None
     """None where nobody watches."""
     tags: tuple[Tag, ...] = ()
-    """Those that begin with this frame."""
+    """Those that begin with this frame; where it is a phrase's first, also those still in force."""
 
 
 @dataclass(frozen=True, slots=True)

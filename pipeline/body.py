@@ -34,6 +34,11 @@ class Outlet(Protocol):
         """The turn that can be heard just now."""
         ...
 
+    @property
+    def moving(self) -> bool:
+        """Somebody wants to know how her face moves."""
+        ...
+
     def show(self, mood: Mood) -> None: ...
 
     def set(self, options: SessionOptions) -> None:
@@ -89,6 +94,10 @@ class Body:
     def heard(self, turn: Turn) -> int:
         return turn.released
 
+    @property
+    def moving(self) -> bool:
+        return self._avatar.moving
+
     def show(self, mood: Mood) -> None:
         self._avatar.mood = mood
 
@@ -98,9 +107,9 @@ class Body:
         self._avatar.expressions.settle(options.expression)
 
     def drive(self, face: Coeffs, pose: Coeffs | None) -> bool:
-        if self._avatar.moving:
+        if self.moving:
             self._avatar.puppet.drive(face, pose)
-        return self._avatar.moving
+        return self.moving
 
     async def run(self, released: Callable[[Turn], None], played: Callable[[Turn], None]) -> None:
         def after_tick(slot: Slot, whole: bool) -> None:

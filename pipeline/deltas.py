@@ -55,6 +55,10 @@ class Deltas:
             return turn.released
         return max(0, min(turn.released, int((self._clock() - self._since) * SAMPLE_RATE)))
 
+    @property
+    def moving(self) -> bool:
+        return False
+
     def show(self, mood: Mood) -> None:
         """Nothing: nobody watches."""
 

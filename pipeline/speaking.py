@@ -191,7 +191,7 @@ class Speaking:
             own = options.expression
             voice = Voice(
                 self._synthesize,
-                self._engines.motion if self._watched or options.report_motion else None,
+                self._engines.motion if self._outlet.moving else None,
                 self._act_worker,
                 self._ignore_tag,
                 own.punctuation and own.emotion == NEUTRAL,

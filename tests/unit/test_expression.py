@@ -194,3 +194,13 @@ async def test_where_nobody_sees_a_face_it_cannot_be_moved(media: bool) -> None:
     async with scene(media=media, video=False) as stage:
         with pytest.raises(Refused, match="no face"):
             stage.session.drive(np.zeros(BLENDSHAPES, np.float32), None)
+
+
+async def test_a_client_without_media_costs_no_motion() -> None:
+    engines = fakes()
+    streams = []
+    engines.motion.stream = lambda: streams.append(1)  # type: ignore[method-assign, assignment, return-value, func-returns-value]
+    async with scene(engines, options=SessionOptions(report_motion=True), media=False) as stage:
+        done = await ask(stage)
+        assert done.status == "completed"
+        assert streams == stage.of(ev.Moved) == []
