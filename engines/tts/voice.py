@@ -42,6 +42,9 @@ CLOSING = {".": 28, "!": 28, "?": 28, ":": 20, ";": 20, ",": 12, "-": 12}
 """Frames of silence at least after a sentence or a clause that is spoken alone, at the speaker's own pace: recordings,
 from which the networks learned, end where the voice does. What espeak-ng puts between the clauses of one text."""
 
+_RISE = (0.5 - 0.5 * np.cos(np.linspace(0, np.pi, HOP))).astype(np.float32)
+"""A sentence comes out of silence and goes back to it over 10 ms: even a faint hiss clicks where it begins."""
+
 FAMILIAR = 3.0
 """Standard deviations of pitch that the networks have heard; the source itself goes wherever it is told."""
 
@@ -138,9 +141,13 @@ class NeuralVoice:
         made = 0
         for filters in self._model.filters(hidden, where, steered, hertz):
             sound = vocoder.push(filters)
+            if made == 0:
+                sound[: len(_RISE)] *= _RISE
             made += filters.shape[-1]
             if made == len(owner):
-                sound = np.concatenate([sound, vocoder.flush(), np.zeros(silence * HOP, np.float32)])
+                sound = np.concatenate([sound, vocoder.flush()])
+                sound[-len(_RISE) :] *= _RISE[::-1]
+                sound = np.concatenate([sound, np.zeros(silence * HOP, np.float32)])
             pcm = self._gain.apply(sound)
             for piece in np.array_split(pcm, -(-len(pcm) // MAX_CHUNK)):
                 yield replace(chunk, pcm=piece)

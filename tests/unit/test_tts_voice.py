@@ -92,6 +92,13 @@ def test_a_phrase_ends_in_a_pause_by_its_mark(folder: Path, voice: NeuralVoice, 
     assert pause(NeuralVoice(folder, rate=2.0)) < pause(voice)
 
 
+def test_a_sentence_begins_and_ends_in_silence(voice: NeuralVoice) -> None:
+    for text in ("We were there", "We were there. We were there."):
+        pcm = _pcm(list(voice.synthesize(text))).astype(int)
+        assert abs(pcm[0]) <= 3
+        assert abs(pcm[-1]) <= 3
+
+
 def test_several_sentences_share_one_time_line(voice: NeuralVoice) -> None:
     text = "This is one. Is this two? This, at last, is three!"
     chunks = list(voice.synthesize(text))
