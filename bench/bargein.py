@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.clocks import Offset, clock_offset
+from bench.clocks import Offset, asks, clock_offset
 from bench.mouth import Mouth
 from bench.recording import Recording, Step
 from engines.align import WordAligner
@@ -28,11 +28,11 @@ STILL_RUN = 5
 DUCKED = 0.6
 """Share of the reference's amplitude below which she has stepped back: half way, in dB, to the usual -6 to -12 dB."""
 
-ALIKE = 0.8
-"""Correlation with the reference from which a packet is the same sound."""
+ALIKE = 0.1
+"""Median deviation from the reference's loudness, packet by packet, up to which an answer is the same sound."""
 
-LOUD = 400
-"""Root mean square of a packet from which its gain can be told."""
+LOUD = 100
+"""Root mean square of a packet from which its gain can be told: ten times what the codec makes of silence."""
 
 SHIFT = 3
 """Packets by which an answer may start apart from the reference."""
@@ -124,7 +124,7 @@ def _one(recording: Recording, place: int, mouth: Mouth | None, reference: Refer
         return BargeIn(step.spoken, onset, True, server_ducked=server.get("ducked"))
     after = arrived[arrived > limit]
     until = min(silent + LOOK_S, float(after[0]) - 0.2 if len(after) else np.inf)
-    first = _began(recording, onset)
+    first = _began(recording, step)
     return BargeIn(
         by_voice=step.spoken,
         onset=onset,
@@ -159,9 +159,9 @@ def _server_moments(recording: Recording, since: float, until: float, offset: Of
     return {}
 
 
-def _began(recording: Recording, onset: float) -> int | None:
+def _began(recording: Recording, interruption: Step) -> int | None:
     """Index of the first voiced packet of the answer that was interrupted."""
-    asked = [step for step in recording.steps if step.kind in ("type", "say", "interrupt") and step.began < onset]
+    asked = [step for step in recording.steps if asks(step) and step.began < interruption.began]
     if not asked:
         return None
     since = asked[-1].began if asked[-1].ends is None else asked[-1].ends
@@ -172,17 +172,26 @@ def _ducked(recording: Recording, reference: Reference, first: int | None, onset
     if reference.pcm is None or first is None:
         return None
     shift = _shift(recording.pcm[first : first + LEAD + SHIFT], reference.pcm)
+    before: list[float] = []
     for place in range(first, len(recording.sounds)):
-        sound = recording.sounds[place]
-        if sound.arrived > silent:
+        sound, there = recording.sounds[place], place - first + shift
+        if sound.arrived > silent or there >= len(reference.pcm):
             return None
-        there = place - first + shift
-        if sound.arrived < onset or not 0 <= there < len(reference.pcm):
+        gain = _gain(recording.pcm[place], reference.pcm[max(0, there)])
+        if gain is None:
             continue
-        gain = _gain(recording.pcm[place], reference.pcm[there])
-        if gain is not None and gain < DUCKED:
+        if sound.arrived < onset:
+            before.append(gain)
+        elif not _same(before):
+            return None
+        elif gain < DUCKED:
             return sound.arrived
     return None
+
+
+def _same(gains: list[float]) -> bool:
+    """So far this was the reference's sound: a codec keeps each packet's loudness."""
+    return len(gains) >= LEAD // 2 and float(np.median(np.abs(np.array(gains) - 1))) < ALIKE
 
 
 def _shift(heard: NDArray[np.int16], reference: NDArray[np.int16]) -> int:
@@ -197,13 +206,9 @@ def _shift(heard: NDArray[np.int16], reference: NDArray[np.int16]) -> int:
 
 
 def _gain(heard: NDArray[np.int16], reference: NDArray[np.int16]) -> float | None:
-    """Amplitude of `heard` over the reference's, by least squares; None where they are not the same sound."""
-    x, y = heard.astype(np.float64), reference.astype(np.float64)
-    power = float(y @ y)
-    if power < LOUD**2 * len(y) or not x.any():
-        return None
-    inner = float(x @ y)
-    return inner / power if inner / np.sqrt(power * float(x @ x)) > ALIKE else None
+    """Amplitude of `heard` over the reference's; None where that is too soft to tell."""
+    amplitude, usual = (float(np.sqrt(np.mean(np.square(pcm, dtype=np.float64)))) for pcm in (heard, reference))
+    return amplitude / usual if usual >= LOUD else None
 
 
 def _heard_error(
