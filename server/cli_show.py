@@ -1,4 +1,4 @@
-"""`visavis show · manner`: what the body does, and how a person carries herself."""
+"""`visavis show · manner · train-head`: what the body does, and what it takes from people."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from server.cli_common import ConfigPath, Settings, console, fail, read_config
+from server.cli_common import AsJson, ConfigPath, Settings, console, fail, read_config
+from server.cli_common import show as show_figures
 
 COLUMNS = 8
 """Of a contact sheet."""
@@ -16,6 +17,7 @@ COLUMNS = 8
 def register(app: typer.Typer) -> None:
     app.command()(show)
     app.command()(manner)
+    app.command("train-head")(train_head)
 
 
 def show(
@@ -62,3 +64,23 @@ def manner(
     except (OSError, ValueError) as error:
         raise fail(str(error)) from None
     console.print(f"{output}: {found}", markup=False)
+
+
+def train_head(
+    folder: Annotated[Path, typer.Argument(help="Folder of tracked speech.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The JSON file to write.")],
+    seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Fit the head's sway and its response to the voice; they go to engines/data/head.json."""
+    import numpy as np
+
+    from training.body import fit_head, read_clips, write_fit
+
+    try:
+        with console.status("Listening …"):
+            fit = fit_head(read_clips(folder), np.random.default_rng(seed))
+            write_fit(fit, output)
+    except (OSError, ValueError) as error:
+        raise fail(str(error)) from None
+    show_figures(fit.figures, as_json)

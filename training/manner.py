@@ -31,6 +31,14 @@ _LONGEST_BLINK = 12
 _RAISED = 2.5
 """Brows this many times their usual restlessness above their usual place are raised."""
 
+_TRACKED_BROW = 0.5
+"""What mediapipe's brows rise by where ours rise by 1, on pictures of the default avatar."""
+_TRACKED_SMILES = (0.004, 0.015, 0.1, 0.3, 0.6), (0.0, 0.15, 0.3, 0.4, 0.55)
+"""What mediapipe finds in her smiles of these sizes, on the same pictures; in between, straight lines."""
+
+_AMPLITUDE = (0.6, 1.4)
+"""Brows alone say no more than this of how far a face goes."""
+
 _BROW = ARKIT_NAMES.index("browInnerUp")
 _LIDS = [ARKIT_NAMES.index(name) for name in ("eyeBlinkLeft", "eyeBlinkRight")]
 _SMILE = [ARKIT_NAMES.index(name) for name in ("mouthSmileLeft", "mouthSmileRight")]
@@ -92,7 +100,7 @@ def manner_of(coeffs: Coeffs) -> Manner:
     """
     his, hers = habits_of(coeffs), _default_habits()
     values = {
-        "amplitude": his.raise_size / max(hers.raise_size, 1e-6),
+        "amplitude": float(np.clip(his.raise_size / hers.raise_size, *_AMPLITUDE)),
         "head": his.head / hers.head,
         "tempo": his.tempo / hers.tempo,
         "blinks": his.blinks / max(hers.blinks, 1e-6),
@@ -114,7 +122,8 @@ def default_speech(own: Manner | None = None) -> Coeffs:
 
 
 def track_video(video: Path, landmarker: Path | None) -> Coeffs:
-    """The largest face of a video, float32[n, 58] at 25 fps; frames without one are left out.
+    """The largest face of a video, float32[n, 58] at 25 fps, brows and smiles to our scale; frames without one are left
+    out.
 
     Raises:
         ValueError: the video can't be read, or the face landmarker is missing.
@@ -129,6 +138,8 @@ def track_video(video: Path, landmarker: Path | None) -> Coeffs:
         if faces:
             frame = np.zeros(COEFFS, np.float32)
             frame[:BLENDSHAPES] = faces[0].blendshapes
+            frame[_BROW] /= _TRACKED_BROW
+            frame[_SMILE] = np.interp(frame[_SMILE], *_TRACKED_SMILES)
             frame[BLENDSHAPES : BLENDSHAPES + 3] = np.radians(angles_of(faces[0].pose))
             frame[BLENDSHAPES + 3 :] = faces[0].pose[:3, 3]
             frames.append(frame)

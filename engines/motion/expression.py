@@ -54,7 +54,7 @@ class Emotion:
 _LOOKS: dict[str, Emotion] = {
     NEUTRAL: Emotion(),
     "joy": Emotion(
-        {"mouthSmile": 0.82, "cheekSquint": 0.65, "eyeSquint": 0.32, "mouthUpperUp": 0.14, "browOuterUp": 0.1},
+        {"mouthSmile": 0.75, "cheekSquint": 0.55, "eyeSquint": 0.3, "mouthUpperUp": 0.15, "browOuterUp": 0.1},
         pitch=-0.8, roll=1.5, blinks=1.1, head=1.2, tempo=1.1,
     ),
     "sadness": Emotion(
@@ -77,7 +77,7 @@ _LOOKS: dict[str, Emotion] = {
     "thinking": Emotion(
         {"browDownLeft": 0.5, "browOuterUpRight": 0.55, "browInnerUp": 0.12, "mouthLeft": 0.28, "mouthPress": 0.34,
          "eyeSquint": 0.15},
-        yaw=-4.0, pitch=-2.0, roll=-1.5, gaze=(-8.0, -5.0), blinks=0.8, head=0.8, tempo=0.8,
+        yaw=-4.0, pitch=-2.0, roll=-1.5, gaze=(-13.0, -8.0), blinks=0.8, head=0.8, tempo=0.8,
     ),
 }  # fmt: skip
 

@@ -31,7 +31,7 @@ class _Habit:
 _HABITS: dict[Mood, _Habit] = {
     "idle": _Habit(6.0, 0.9, 6.0),
     "listening": _Habit(8.0, 0.5, 4.0),
-    "thinking": _Habit(0.5, 1.6, 11.0),
+    "thinking": _Habit(0.5, 1.6, 14.0),
     "speaking": _Habit(3.1, 0.8, 7.0),
 }
 

@@ -31,14 +31,14 @@ _POSTURE = np.array([*np.radians((1.2, 0.8, 0.7)), 0.12, 0.05, 0.25])
 """Standard deviations of the slow changes of posture: angles half of those between the clips that the sway is fitted
 to, which were recorded over hours."""
 
-_SWAY: dict[Mood, float] = {"idle": 0.6, "listening": 0.5, "thinking": 0.7, "speaking": 1.6}
+_SWAY: dict[Mood, float] = {"idle": 0.6, "listening": 0.5, "thinking": 0.7, "speaking": 2.0}
 """Factors on the fitted sway."""
-_SILENT_TEMPO = 0.6
-"""Of its tempo, while she doesn't speak."""
-_STRESS = 1.6
+_TEMPO: dict[Mood, float] = {"idle": 0.6, "listening": 0.6, "thinking": 0.6, "speaking": 0.8}
+"""Factors on its tempo: what goes further takes longer, and who rests takes her time."""
+_STRESS = 2.0
 """Factor on the fitted response to the voice: by as much as a speaker's sway exceeds the reader's."""
 
-_LEAN = np.radians((1.8, 0.9, 1.4))
+_LEAN = np.radians((2.4, 1.1, 1.6))
 """Standard deviations of where an utterance, and some phrases within it, turn to."""
 _LEAN_SECONDS = 0.3
 _LEANS_AGAIN = 0.4
@@ -122,8 +122,7 @@ class Head:
             gaze: yaw and pitch, in radians, of what she looks at.
         """
         pose = _POSTURE * [noise.next(manner.tempo) for noise in self._posture]
-        tempo = manner.tempo * (1.0 if mood == "speaking" else _SILENT_TEMPO)
-        sway = _MIX @ [noise.next(tempo) for noise in self._sway]
+        sway = _MIX @ [noise.next(manner.tempo * _TEMPO[mood]) for noise in self._sway]
         pose[:3] += self._reach.towards(_SWAY[mood]) * sway + self._speak(mood, prosody)
         pose *= manner.head
         pose[PITCH] += self._listen(mood)
