@@ -11,7 +11,9 @@ from engines.knowledge import KnowledgeChat, recogniser_phrases
 from engines.knowledge_file import DEFAULT_KNOWLEDGE, Knowledge, load_knowledge
 from engines.motion.idle import IdleBody
 from engines.motion.manner import read_manner
+from engines.motion.model import load_model
 from engines.motion.speech import SpeechMotion
+from engines.motion.style import load_style
 from engines.nerf.engine import load_renderer
 from engines.nerf.pool import RendererPool
 from engines.tags import EXPLAINED
@@ -44,7 +46,7 @@ def build_engines(config: Config) -> Engines:
 
 def build_motion(config: Config) -> Motion:
     """What makes lips of a voice."""
-    return SpeechMotion()
+    return SpeechMotion(load_model(), load_style(config.avatar.path))
 
 
 def build_body(config: Config) -> Idle:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engines.media import SAMPLE_RATE, TimedPhone
+from engines.motion.closures import Closures
 from engines.motion.visemes import (
     CONTACTS,
     LIPS,
@@ -15,8 +16,6 @@ from engines.motion.visemes import (
     REACH_BEFORE,
     REST,
     VISEMES,
-    Contact,
-    Seal,
     Shape,
     Viseme,
 )
@@ -44,14 +43,6 @@ _REST_PULL = 0.02
 _STRESS_JAW = (0.85, 1.05, 1.0)
 """The jaw's share by stress (none, primary, secondary): unstressed vowels are reduced."""
 
-# A contact's timing, in seconds. Rhubarb begins to close 40..120 ms early; of a short vowel before it takes no more
-# than these shares.
-_CLOSE_EARLY, _EARLY_SHARE = 0.03, 0.15
-_RAMP, _RAMP_SHARE = 0.06, 0.45
-_RELEASE = 0.05
-_CLOSED_SHARE = 0.6
-_HALF_FRAME = 0.02
-
 _JAW = LIPS.index("jaw")
 
 
@@ -67,29 +58,13 @@ class _Segment:
     shape: Shape
 
 
-@dataclass(frozen=True, slots=True)
-class _Closure:
-    """One contact, in seconds: begins to close, is closed, opens, is open."""
-
-    close: float
-    closed: float
-    release: float
-    opened: float
-    seal: Seal
-
-    def at(self, time: float) -> float:
-        """0 open, 1 closed."""
-        return float(np.interp(time, (self.close, self.closed, self.release, self.opened), (0.0, 1.0, 1.0, 0.0)))
-
-
 class PhoneTrack:
     """Phones in, mouth shapes out. Times are samples of the phrase."""
 
     def __init__(self) -> None:
         self._segments: list[_Segment] = []
-        self._closures: list[tuple[int, _Closure]] = []
+        self._closures = Closures()
         self._first: int | None = None
-        self._previous: TimedPhone | None = None
 
     def add(self, phones: Iterable[TimedPhone]) -> None:
         """Take phones in their order."""
@@ -97,7 +72,7 @@ class PhoneTrack:
             if self._first is None:
                 self._first = phone.start
             self._add(phone)
-            self._previous = phone
+            self._closures.add(phone)
 
     def end(self, samples: int) -> None:
         """The phrase is over at `samples`: rest from there on."""
@@ -127,12 +102,9 @@ class PhoneTrack:
 
     def sealed(self, shape: Shape, moment: float, horizon: int, firmness: float) -> Shape:
         """`shape` with the contacts made that sample `moment` needs, pressed with `firmness` (0: lips barely touch)."""
-        time = moment / SAMPLE_RATE
-        while self._closures and self._closures[0][1].opened < time:
-            del self._closures[0]
         for seal, contact in CONTACTS.items():
-            closed = max((c.at(time) for start, c in self._closures if c.seal == seal and start < horizon), default=0.0)
-            shape = _touch(shape, contact, closed, firmness)
+            closed = self._closures.at(seal, moment, horizon)
+            shape = np.asarray(shape + closed * contact.binds * (firmness * contact.shape - shape), np.float32)
         return shape
 
     def _add(self, phone: TimedPhone) -> None:
@@ -144,8 +116,6 @@ class PhoneTrack:
             middle = start + FIRST_OF_DIPHTHONG * (end - start)
             self._place(start, middle, visemes[0], phone.stress)
             self._place(middle, end, visemes[1], phone.stress)
-        if visemes[0].seal is not None:
-            self._closures.append((phone.start, self._closure(start, end, visemes[0].seal)))
 
     def _place(self, start: float, end: float, viseme: Viseme, stress: int) -> None:
         shape = viseme.shape.copy()
@@ -154,18 +124,3 @@ class PhoneTrack:
         reached, held = _VOWEL_HOLDS if viseme.vowel else _REST_HOLDS if viseme is REST else _CONSONANT_HOLDS
         length = end - start
         self._segments.append(_Segment(start, start + reached * length, start + held * length, viseme, shape))
-
-    def _closure(self, start: float, end: float, seal: Seal) -> _Closure:
-        """Closed a little before the sound and through its middle; the vowel before keeps most of itself."""
-        room = 1.0
-        if self._previous and VISEMES[self._previous.symbol][-1].vowel:
-            room = (self._previous.end - self._previous.start) / SAMPLE_RATE
-        closed = start - min(_CLOSE_EARLY, _EARLY_SHARE * room)
-        close = closed - min(_RAMP, _RAMP_SHARE * room)
-        release = max(start + _CLOSED_SHARE * (end - start), (start + end) / 2 + _HALF_FRAME)
-        return _Closure(close, closed, release, release + _RELEASE, seal)
-
-
-def _touch(shape: Shape, contact: Contact, closed: float, firmness: float) -> Shape:
-    """`shape` taken to the contact by `closed` (0..1), each parameter as far as the contact binds it."""
-    return np.asarray(shape + closed * contact.binds * (firmness * contact.shape - shape), np.float32)
