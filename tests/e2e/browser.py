@@ -21,7 +21,7 @@ import numpy as np
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from bench.microphone import RATE
-from bench.speech import record
+from bench.speech import Speaker
 
 CHROMIUM = shutil.which("chromium") or "chromium"
 
@@ -150,8 +150,9 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
 def spoken(path: Path, lead_s: float, said: Mapping[str, float]) -> None:
     """Write what a user says into a WAV file: silence, then each text followed by its gap in seconds."""
     parts = [_silence(lead_s)]
-    for utterance, gap in zip(record([*said]), said.values(), strict=True):
-        parts += [utterance.pcm, _silence(gap)]
+    speaker = Speaker()
+    for text, gap in said.items():
+        parts += [speaker.say(text).pcm, _silence(gap)]
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
