@@ -26,6 +26,9 @@ UNITS, FRAMES = (32, 48, 64, 96, 128), (128, 192, 256, 384, 512)
 """Lengths to which phrases are filled up, and tried out at load: each other one would cost some milliseconds when it is
 first met, and memory from then on. Longer phrases (5 s and more) are filled up to multiples of the last."""
 
+PROSODY_REACH = 60
+"""Frames before and after each that `prosody.onnx` sees (`Prosody` in training/voice_nets.py)."""
+
 LONGEST_UNIT = 100.0
 """Frames (1 s): no phone lasts longer, whatever a network says."""
 
@@ -98,10 +101,10 @@ class VoiceModel:
         found = self._run(
             self._plan,
             {
-                "phones": _row(units.phones, size),
-                "stress": _row(units.stress, size),
-                "context": np.pad(units.context, ((0, size - count), (0, 0)))[None],
-                "inside": _row(np.ones(count, np.float32), size),
+                "phones": _filled_up(units.phones, size),
+                "stress": _filled_up(units.stress, size),
+                "context": _filled_up(units.context.T, size).transpose(0, 2, 1),
+                "inside": _filled_up(np.ones(count, np.float32), size),
             },
         )
         duration = np.clip(found["duration"][0, :count], 0, LONGEST_UNIT)
@@ -116,17 +119,28 @@ class VoiceModel:
         """
         count = hidden.shape[1]
         size = _filled(count, FRAMES)
-        fill = ((0, 0), (0, size - count))
-        found = self._run(
-            self._prosody,
-            {
-                "hidden": np.pad(hidden, fill)[None],
-                "place": np.pad(place, fill)[None],
-                "inside": _row(np.ones(count, np.float32), size),
-            },
-        )
+        inside = np.ones(count, np.float32)
+        rows = {"hidden": hidden, "place": place, "inside": inside}
+        found = self._run(self._prosody, {name: _filled_up(row, size) for name, row in rows.items()})
         voiced = found["voicing"][0, :count] > 0.5
         return Track(found["f0"][0, :count], voiced.astype(np.float32), found["energy"][0, :count])
+
+    def prosody_ahead(self, hidden: NDArray[np.float32], place: NDArray[np.float32]) -> Iterator[tuple[int, Track]]:
+        """As `prosody`, of a long phrase in two parts: what the first window needs comes at once.
+
+        Yields:
+            The first frame of a part, and its tracks; the second part reaches to the end.
+        """
+        count, first = hidden.shape[1], FRAMES[0]
+        if count <= first:
+            yield 0, self.prosody(hidden, place)
+            return
+        sure = first - PROSODY_REACH
+        head = self.prosody(hidden[:, :first], place[:, :first])
+        yield 0, Track(head.f0[:sure], head.voicing[:sure], head.energy[:sure])
+        begin = sure - PROSODY_REACH
+        rest = self.prosody(hidden[:, begin:], place[:, begin:])
+        yield sure, Track(rest.f0[PROSODY_REACH:], rest.voicing[PROSODY_REACH:], rest.energy[PROSODY_REACH:])
 
     def filters(
         self, hidden: NDArray[np.float32], place: NDArray[np.float32], track: Track, hertz: NDArray[np.float32]
@@ -135,22 +149,20 @@ class VoiceModel:
 
         Args:
             hidden, place: as for `prosody`.
-            track: as `prosody` gave it, or steered.
-            hertz: float32[T], the fundamental.
+            track: as `prosody` gave it, or steered. Only what a window sees is read, when the window is asked for.
+            hertz: float32[T], the fundamental; as `track`.
 
         Yields:
             float32[3, 481, W], as `engines.tts.source.Vocoder.push` takes them.
         """
         right, count = self.meta.right, hidden.shape[1]
-        edges = (0, right + WINDOWS[-1])
-        still = float(np.exp(self.meta.log_f0_mean))
-        rows = {"f0": track.f0, "voicing": track.voicing, "energy": track.energy, "inside": np.ones(count, np.float32)}
-        inputs = {name: np.pad(row, edges)[None] for name, row in rows.items()}
-        inputs |= {name: np.pad(all_, ((0, 0), edges))[None] for name, all_ in (("hidden", hidden), ("place", place))}
-        inputs["hertz"] = np.pad(hertz, edges, constant_values=still)[None]
+        rows = {"f0": track.f0, "voicing": track.voicing, "energy": track.energy, "hidden": hidden, "place": place}
         for before, begin, size in windows(count, self.meta.left):
-            window = slice(begin - before, begin + size + right)
-            found = self._run(self._decode, {name: value[..., window] for name, value in inputs.items()})
+            window, length = slice(begin - before, begin + size + right), before + size + right
+            inputs = {name: _filled_up(row[..., window], length) for name, row in rows.items()}
+            inputs["inside"] = _filled_up(np.ones(count, np.float32)[window], length)
+            inputs["hertz"] = _filled_up(hertz[window], length, float(hertz[0]))
+            found = self._run(self._decode, inputs)
             yield found["filters"][0, :, :, before : before + min(size, count - begin)]
 
     def _run(self, graph: Graph, inputs: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -189,6 +201,8 @@ def _filled(count: int, lengths: Sequence[int]) -> int:
     return next((length for length in lengths if count <= length), -(-count // lengths[-1]) * lengths[-1])
 
 
-def _row(values: NDArray[Any], size: int) -> NDArray[Any]:
-    """[n] to [1, size], zeros at the end."""
-    return np.pad(values, (0, size - len(values)))[None]
+def _filled_up(values: NDArray[Any], size: int, by: float = 0) -> NDArray[Any]:
+    """[..., n] to [1, ..., size]."""
+    out = np.full((1, *values.shape[:-1], size), by, values.dtype)
+    out[0, ..., : values.shape[-1]] = values
+    return out

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from engines.media import AudioChunk, TimedPhone, TimedWord
 from engines.tags import Tag
 from engines.tts import SpeechError
-from engines.tts.bundle import Style
-from engines.tts.control import SEMITONE, controls, eased, styles_of
+from engines.tts.bundle import Style, VoiceMeta
+from engines.tts.control import SEMITONE, Controls, controls, eased, styles_of
 from engines.tts.features import HOP, PHONES, Units, place, spread, units, whole_frames
 from engines.tts.loudness import Gain
 from engines.tts.model import Track, VoiceModel
@@ -129,17 +129,13 @@ class NeuralVoice:
         silence = max(round(CLOSING.get(words[-1].after[:1], 0) / float(rates[-1])) - int(frames[-1]), 0)
         owner = spread(frames)
         hidden, where = plan.hidden[:, owner], place(frames)
-        track = self._model.prosody(hidden, where)
-        steering = eased(steering.take(owner))
-        f0 = track.f0 * steering.range + steering.pitch
-        meta = self._model.meta
-        hertz = np.exp(meta.log_f0_mean + meta.log_f0_sd * f0 + self._pitch * SEMITONE).clip(LOWEST, HIGHEST)
-        seen = (f0 + np.float32(self._pitch * SEMITONE / meta.log_f0_sd)).clip(-FAMILIAR, FAMILIAR)
-        steered = Track(seen, track.voicing, track.energy + steering.energy)
-        vocoder = Vocoder(hertz, track.voicing, steering.breath)
+        melody = _Melody(self._model.meta, eased(steering.take(owner)), self._pitch * SEMITONE)
+        parts = self._model.prosody_ahead(hidden, where)
+        melody.add(*next(parts))
+        vocoder = Vocoder(melody.hertz, melody.track.voicing, melody.breath)
         chunk = AudioChunk(np.zeros(0, np.int16), _words(words, ends, spelt, frames), _phones(spelt, frames, silence))
         made = 0
-        for filters in self._model.filters(hidden, where, steered, hertz):
+        for filters in self._model.filters(hidden, where, melody.track, melody.hertz):
             sound = vocoder.push(filters)
             if made == 0:
                 sound[: len(_RISE)] *= _RISE
@@ -152,11 +148,41 @@ class NeuralVoice:
             for piece in np.array_split(pcm, -(-len(pcm) // MAX_CHUNK)):
                 yield replace(chunk, pcm=piece)
                 chunk = AudioChunk(chunk.pcm)
+            for part in parts:
+                melody.add(*part)
 
     def _warn(self, text: str) -> None:
         if not self._warned and any(char.isalpha() and not _readable(char) for char in text):
             self._warned = True
             log.warning("part of a text is in a script that the voice %s can't read: it is left out", self.name)
+
+
+class _Melody:
+    """A sentence's prosody as it is steered, filled in as it becomes known.
+
+    Attributes:
+        track: what the last network is told.
+        hertz: float32[T], what sounds; 1 Hz or more everywhere.
+        breath: float32[T], 0..1.
+    """
+
+    def __init__(self, meta: VoiceMeta, steering: Controls, shift: float) -> None:
+        """`shift`: added to log F0."""
+        self._meta, self._steering, self._shift = meta, steering, shift
+        count = len(steering.rate)
+        self.track = Track(*np.zeros((3, count), np.float32))
+        self.hertz = np.ones(count, np.float32)
+        self.breath = steering.breath
+
+    def add(self, begin: int, track: Track) -> None:
+        """What the network says of the frames from `begin` on."""
+        span = slice(begin, begin + len(track.f0))
+        f0 = track.f0 * self._steering.range[span] + self._steering.pitch[span]
+        meta = self._meta
+        self.hertz[span] = np.exp(meta.log_f0_mean + meta.log_f0_sd * f0 + self._shift).clip(LOWEST, HIGHEST)
+        self.track.f0[span] = (f0 + self._shift / meta.log_f0_sd).clip(-FAMILIAR, FAMILIAR)
+        self.track.voicing[span] = track.voicing
+        self.track.energy[span] = track.energy + self._steering.energy[span]
 
 
 def _readable(letter: str) -> bool:

@@ -7,7 +7,9 @@ import pytest
 import torch
 
 from engines.tts import source
+from engines.tts.model import PROSODY_REACH
 from training import voice_source
+from training.voice_nets import Block, Prosody
 
 pytestmark = pytest.mark.train
 
@@ -18,6 +20,12 @@ def _tracks() -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(3)
     hertz = 180 * np.exp(np.cumsum(rng.normal(0, 0.03, FRAMES)))
     return hertz, rng.uniform(0, 1, FRAMES)
+
+
+def test_prosody_sees_no_farther_than_serving_reads() -> None:
+    blocks = [block for block in Prosody().blocks if isinstance(block, Block)]
+    assert len(blocks) == len(Prosody().blocks)
+    assert sum(block.left for block in blocks) == sum(block.right for block in blocks) == PROSODY_REACH
 
 
 def test_pulses_agree() -> None:

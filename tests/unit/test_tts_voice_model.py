@@ -47,6 +47,21 @@ def test_windows_give_the_filters_of_the_whole(model: VoiceModel, frames: int) -
     np.testing.assert_allclose(np.concatenate(parts, -1), whole["filters"][0], atol=1e-5)
 
 
+@pytest.mark.parametrize("frames", [20, 128, 129, 500])
+def test_prosody_ahead_gives_the_prosody_of_the_whole(model: VoiceModel, frames: int) -> None:
+    rng = np.random.default_rng(frames)
+    hidden, place = rng.normal(size=(HIDDEN, frames)).astype(np.float32), np.zeros((3, frames), np.float32)
+    whole = model.prosody(hidden, place)
+    begin = 0
+    for at, part in model.prosody_ahead(hidden, place):
+        assert at == begin
+        begin += len(part.f0)
+        for name in ("f0", "voicing", "energy"):
+            np.testing.assert_allclose(getattr(part, name), getattr(whole, name)[at:begin], atol=1e-5)
+        assert begin >= min(frames, sum(WINDOWS[:1]) + model.meta.right + 2), "the first window has what it needs"
+    assert begin == frames
+
+
 def test_filling_a_phrase_up_changes_nothing(model: VoiceModel) -> None:
     phones = np.arange(37) % len(PHONES)
     units = Units(phones, phones % 3, np.zeros((37, len(model.meta.features)), np.float32), phones)
