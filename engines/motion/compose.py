@@ -28,6 +28,7 @@ SPREADING = _channels("mouthSmile", "mouthStretch", "mouthDimple", "mouthFrown",
 
 _MOUTH = _channels("jaw", "mouth", "cheekPuff", "tongue")
 _ROUNDING = _channels("mouthFunnel", "mouthPucker")
+_SEALING = _channels("mouthPress", "mouthRoll")
 _JAW = ARKIT_NAMES.index("jawOpen")
 
 _SPEAKS_AT = 0.08
@@ -37,6 +38,10 @@ _OPEN_AT = 0.35
 _ROUND_AT = 0.9
 _LEFT_WHEN_ROUND = 0.3
 """Of a smile around a rounded mouth: the two muscles pull against each other."""
+_SEALED_AT = 0.4
+"""Lips that press or roll this much have met."""
+_LEFT_WHEN_SEALED = 0.75
+"""Of a smile then: the widest one, which thins the lips, would show teeth between them."""
 
 
 def compose(body: Coeffs, speech: Coeffs | None) -> Coeffs:
@@ -52,7 +57,8 @@ def compose(body: Coeffs, speech: Coeffs | None) -> Coeffs:
         shapes[PARTING] *= _left(float(mouth[_MOUTH].max()), _SPEAKS_AT)
         shapes[PRESSING] *= _left(float(mouth[_JAW]), _OPEN_AT)
         rounded = 1 - _left(float(mouth[_ROUNDING].sum()), _ROUND_AT)
-        shapes[SPREADING] *= 1 - (1 - _LEFT_WHEN_ROUND) * rounded
+        sealed = 1 - _left(float(mouth[_SEALING].max()), _SEALED_AT)
+        shapes[SPREADING] *= (1 - (1 - _LEFT_WHEN_ROUND) * rounded) * (1 - (1 - _LEFT_WHEN_SEALED) * sealed)
         face += speech
     return limited(face)
 

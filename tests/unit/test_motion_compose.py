@@ -57,7 +57,7 @@ def test_speech_has_the_lips_and_leaves_the_eyes() -> None:
 
 def test_a_smile_survives_closed_lips_and_yields_to_rounded_ones() -> None:
     body = _face(mouthSmileLeft=0.6)
-    assert compose(body, _face(mouthPressLeft=0.4))[NAME["mouthSmileLeft"]] == pytest.approx(0.6)
+    assert compose(body, _face(mouthPressLeft=0.4))[NAME["mouthSmileLeft"]] > 0.4
     assert compose(body, _face(mouthPucker=0.5, mouthFunnel=0.3))[NAME["mouthSmileLeft"]] < 0.25
 
 
