@@ -48,6 +48,10 @@ def anything(dice: random.Random, known: list[str]) -> list[dict[str, Any]]:
         [{"type": "session.update", "session": {"audio": {"input": {"turn_detection": None}}}}],
         [{"type": "session.update", "session": {"audio": {"input": {"turn_detection": {"type": "server_vad"}}}}}],
         [{"type": "session.update", "session": {"output_modalities": [dice.choice(["audio", "text"])]}}],
+        [{"type": "session.update", "session": {"visavis": {"manner": "calm", "events": ["motion"]}}}],
+        [{"type": "session.update", "session": {"visavis": {"emotion": "\ud83d", "intensity": [], "manner": 3}}}],
+        [{"type": "visavis.motion.frame", "coefficients": [0.5] * 52, "pose": [0.1] * 6}] * dice.randint(1, 150),
+        [{"type": "visavis.motion.frame", "coefficients": [float("nan")] * dice.choice([1, 52])}],
         [{"type": "nonsense\ud800"}],
         [{"type": "session.update", "session": {"instructions": "\ud83d", "model": "\udfff"}}],
     ]
@@ -60,7 +64,8 @@ async def test_any_order_of_events(seed: int, webrtc: bool, monkeypatch: pytest.
     dice = random.Random(seed)
     # Ears that take half of real time, so that a recording that comes at once is heard while the client goes on.
     monkeypatch.setattr(FakeVADStream, "latency_s", dice.choice([0.0, 0.016]), raising=False)
-    llm = FakeLLM("One two three four five. Six seven eight nine ten, eleven twelve.", token_s=0.02)
+    reply = "[joy] One two three [laughs] four five. [whisper:0.4] Six seven eight nine ten, eleven twelve."
+    llm = FakeLLM(reply, token_s=0.02)
     talk, call, sent = conversation(llm=llm, media=Sink(video=False) if webrtc else None)
 
     async def client() -> None:
