@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import socket
 import sys
 from collections.abc import Callable
@@ -15,6 +17,9 @@ from server.engines import build_engines
 from server.exposure import check_avatar, check_certificate, warning
 from server.observe import log_json
 from server.websocket import PING_S, LivelyWebSocket
+
+M_ARENA_MAX = -8
+"""mallopt(3), malloc.h of glibc."""
 
 SHUTDOWN_S = 5
 """Seconds that open requests get when the server stops; sessions end at once."""
@@ -38,6 +43,7 @@ def serve(config: Config, tell: Callable[[str], None]) -> None:
         ServingError: the address is taken, the certificate can't be used, or an engine can't be loaded.
     """
     log_json(sys.stderr)
+    _bound_arenas()
     _check_certificate(config)
     # Bound before the engines load: a taken port is told at once, and whoever calls early waits instead of failing.
     listener = _listen(config)
@@ -52,10 +58,25 @@ def serve(config: Config, tell: Callable[[str], None]) -> None:
         danger = warning(config)
         if danger:
             tell(danger)
+        # What lives as long as the server is not looked through again each time that a call's memory is taken back:
+        # 40 ms, a whole picture's time, becomes 2 ms.
+        gc.collect()
+        gc.freeze()
         tell(f"Visavis is at {_address(config, listener)} (Ctrl-C stops it)")
         server.run(sockets=[listener])
     finally:
         listener.close()
+
+
+def _bound_arenas() -> None:
+    """Have glibc share two heaps among all threads, instead of eight for each core.
+
+    Each call brings threads of its own, which would touch one heap after the other, and each keeps what an encoder once
+    took: 100 MB after fifty calls. Other C libraries have no such setting.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_ARENA_MAX, 2)
 
 
 def _check_certificate(config: Config) -> None:
