@@ -27,7 +27,7 @@ UNITS, FRAMES = (32, 48, 64, 96, 128), (128, 192, 256, 384, 512)
 first met, and memory from then on. Longer phrases (5 s and more) are filled up to multiples of the last."""
 
 PROSODY_REACH = 60
-"""Frames before and after each that `prosody.onnx` sees (`Prosody` in training/voice_nets.py)."""
+"""Frames before and after each that `prosody.onnx` sees at most (`Prosody` in training/voice_nets.py)."""
 
 LONGEST_UNIT = 100.0
 """Frames (1 s): no phone lasts longer, whatever a network says."""
@@ -185,6 +185,9 @@ class VoiceModel:
         for count in FRAMES:
             track = self.prosody(vectors[:, :count], place[:, :count])
             self._check(folder, track.f0, track.energy, shape=(count,))
+            *_, (begin, late) = self.prosody_ahead(vectors[:, :count], place[:, :count])
+            if np.abs(late.f0 - track.f0[begin:]).max() > 1e-3:
+                raise SpeechError(f"{folder}: prosody.onnx sees farther than {PROSODY_REACH} frames: export it again")
         count = sum(WINDOWS) + WINDOWS[-1]
         hidden, place = vectors[:, :count], place[:, :count]
         for filters in self.filters(hidden, place, self.prosody(hidden, place), np.full(count, 160, np.float32)):

@@ -25,7 +25,7 @@ def _tracks() -> tuple[np.ndarray, np.ndarray]:
 def test_prosody_sees_no_farther_than_serving_reads() -> None:
     blocks = [block for block in Prosody().blocks if isinstance(block, Block)]
     assert len(blocks) == len(Prosody().blocks)
-    assert sum(block.left for block in blocks) == sum(block.right for block in blocks) == PROSODY_REACH
+    assert max(sum(block.left for block in blocks), sum(block.right for block in blocks)) <= PROSODY_REACH
 
 
 def test_pulses_agree() -> None:
