@@ -34,7 +34,6 @@ def show(
     from engines.tts import SpeechError
     from server.engines import build_engines
     from server.show import show as run
-    from training.contact_sheet import contact_sheet
 
     try:
         with console.status("She is showing it …"):
@@ -42,6 +41,8 @@ def show(
             renderer = engines.renderers.lend()
             seconds, stills = run(output, engines.tts, engines.motion, engines.idle, renderer, stills_per_s=2)
             if sheet is not None:
+                from training.contact_sheet import contact_sheet
+
                 contact_sheet(stills, COLUMNS, sheet)
     except (OSError, ValueError, SpeechError) as error:
         raise fail(str(error)) from None
