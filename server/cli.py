@@ -21,6 +21,7 @@ EXTRAS = {
     "PIL": "train",
     "safetensors": "train",
     "onnx": "train",
+    "mediapipe": "train",
     "playwright": "test",
 }
 """Module -> the extra of pyproject.toml that brings it."""
