@@ -22,7 +22,7 @@ WINDOWS = (12, 24, 48, 96)
 """Frames of the first windows (120 ms, so that the first sound leaves early), the last of them for all that follow:
 larger ones spend less on the frames around them."""
 
-UNITS, FRAMES = (32, 48, 64, 96, 128), (128, 192, 256, 384, 512)
+UNITS, FRAMES = (32, 48, 64, 96, 128), (96, 160, 256, 384, 512)
 """Lengths to which phrases are filled up, and tried out at load: each other one would cost some milliseconds when it is
 first met, and memory from then on. Longer phrases (5 s and more) are filled up to multiples of the last."""
 
