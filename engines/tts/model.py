@@ -138,9 +138,9 @@ class VoiceModel:
         sure = first - PROSODY_REACH
         head = self.prosody(hidden[:, :first], place[:, :first])
         yield 0, Track(head.f0[:sure], head.voicing[:sure], head.energy[:sure])
-        begin = sure - PROSODY_REACH
-        rest = self.prosody(hidden[:, begin:], place[:, begin:])
-        yield sure, Track(rest.f0[PROSODY_REACH:], rest.voicing[PROSODY_REACH:], rest.energy[PROSODY_REACH:])
+        known = min(sure, PROSODY_REACH)
+        rest = self.prosody(hidden[:, sure - known :], place[:, sure - known :])
+        yield sure, Track(rest.f0[known:], rest.voicing[known:], rest.energy[known:])
 
     def filters(
         self, hidden: NDArray[np.float32], place: NDArray[np.float32], track: Track, hertz: NDArray[np.float32]
