@@ -1,7 +1,8 @@
 """Pitch of recorded speech, looking both ways: for training and evaluation, not for a live stream.
 
 Normalised cross-correlation with a path search over its peaks, after RAPT (Talkin 1995, "A robust algorithm for pitch
-tracking", in Speech Coding and Synthesis), on frames of 10 ms centred on sample 240·t + 120.
+tracking", in Speech Coding and Synthesis), on frames of 10 ms centred on sample 240·t + 120. Twice: the first pass
+tells the speaker's range, the second stays in it (Hirst 2011, "The analysis by synthesis of speech melody").
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ _LAG_WEIGHT = 0.25  # RAPT's 0.3: of two equal peaks the shorter period is the t
 _CHANGE = 0.12  # cost of voicing's onset or end (RAPT: 0.005 + terms of the spectrum's change, which we leave out)
 _JUMP = 1.2  # cost of an octave's jump in 10 ms (RAPT scales by 0.02 per its own frame step)
 _VOICING = 0.42  # a correlation above it is voiced: the least total error against hand marks is near 0.4..0.5
+_FLOOR, _CEILING = 0.75, 1.5  # of the quartiles of a first pass: what lies beyond them are octave errors and creak
 _QUIET_DB = 40.0  # below the loudest frame; correlation there is the room's hum
 
 
@@ -40,14 +42,26 @@ def track(samples: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np
     if count == 0:
         return np.zeros(0, np.float32), np.zeros(0, bool)
     correlation, energy = _correlate(samples, count)
-    lags, scores = _peaks(correlation)
     level = 10 * np.log10(energy + 1e-9)
     quiet = np.clip((level.max() - _QUIET_DB - level) / 10, 0, 1)
+    hertz = _voices(correlation, quiet, _SHORTEST, _LONGEST)
+    if not hertz.any():
+        return hertz.astype(np.float32), hertz > 0
+    low, high = np.percentile(hertz[hertz > 0], [25, 75])
+    shortest = max(int(_RATE / (high * _CEILING)), _SHORTEST)
+    longest = min(int(np.ceil(_RATE / (low * _FLOOR))), _LONGEST)
+    hertz = _voices(correlation, quiet, shortest, longest)
+    return filled(hertz, hertz > 0), hertz > 0
+
+
+def _voices(
+    correlation: NDArray[np.float64], quiet: NDArray[np.float64], shortest: int, longest: int
+) -> NDArray[np.float64]:
+    """F0 of each frame, 0 where unvoiced, among lags from `shortest` to `longest`."""
+    lags, scores = _peaks(correlation, shortest, longest)
     path = _search(lags, scores, quiet)
-    voiced = path >= 0
-    hertz = np.zeros(count)
-    hertz[voiced] = _RATE / lags[voiced, path[voiced]]
-    return filled(hertz, voiced), voiced
+    rows = np.arange(len(path))
+    return np.where(path >= 0, _RATE / lags[rows, path.clip(0)], 0.0)
 
 
 def filled(hertz: NDArray[np.floating], voiced: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -78,10 +92,12 @@ def _correlate(samples: NDArray[np.float32], count: int) -> tuple[NDArray[np.flo
     return product / np.sqrt((local[:, :1] + floor) * (local + floor)), local[:, 0] / _WINDOW
 
 
-def _peaks(correlation: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _peaks(
+    correlation: NDArray[np.float64], shortest: int, longest: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The highest maxima of each frame: lags [T, _PEAKS] (parabolic interpolation) and values; absent ones are -1."""
-    inner = correlation[:, _SHORTEST : _LONGEST + 1]
-    below, above = correlation[:, _SHORTEST - 1 : _LONGEST], correlation[:, _SHORTEST + 1 : _LONGEST + 2]
+    inner = correlation[:, shortest : longest + 1]
+    below, above = correlation[:, shortest - 1 : longest], correlation[:, shortest + 1 : longest + 2]
     peak = (inner >= below) & (inner > above)
     ranked = np.where(peak, inner, -1.0)
     best = np.argsort(-ranked, 1)[:, :_PEAKS]
@@ -89,7 +105,7 @@ def _peaks(correlation: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArr
     left, middle, right = below[rows, best], inner[rows, best], above[rows, best]
     bend = left - 2 * middle + right
     shift = np.where(bend < -1e-9, 0.5 * (left - right) / np.minimum(bend, -1e-9), 0).clip(-1, 1)
-    return (best + _SHORTEST + shift).astype(np.float64), ranked[rows, best].astype(np.float64)
+    return (best + shortest + shift).astype(np.float64), ranked[rows, best].astype(np.float64)
 
 
 def _search(lags: NDArray[np.float64], scores: NDArray[np.float64], quiet: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -17,10 +17,13 @@ from training.voice_run import Run, State
 PEAK_RATE = 1.5e-3
 """Highest learning rate: the prototype's 1.2e-3, a little more for twice its batch."""
 
+MELODIC_SHARE = 2.0
+"""Learning rate of melody and prosody against the others': they are small, and dropped out a good deal."""
+
 BATCH = 8
 """Phrases, about 25 s of speech."""
 
-OWN_PROSODY = 0.3
+OWN_PROSODY = 0.5
 """Share of batches in which the decoder hears the prosody that was predicted, as it will when it is used, and not the
 recording's; from a quarter of the training on."""
 
@@ -36,9 +39,7 @@ PATCH = 64
 
 def acoustic_parts(parts: Networks) -> nn.ModuleDict:
     """The networks that are fitted here."""
-    return nn.ModuleDict(
-        {"plan": parts.plan, "prosody": parts.prosody, "decoder": parts.decoder, "timbre": parts.timbre}
-    )
+    return nn.ModuleDict({name: getattr(parts, name) for name in ("plan", "melody", "prosody", "decoder", "timbre")})
 
 
 def by_frame(hidden: Tensor, owner: Tensor) -> Tensor:
@@ -57,13 +58,13 @@ def forward(parts: Networks, batch: Batch, own: bool, timbre: Tensor | None = No
     if timbre is None:
         timbre = parts.timbre(parts.normal(batch.reference), torch.ones_like(batch.reference[..., :1]))
     hidden, length = parts.plan(batch.phones, batch.stress, batch.context, timbre, unit_edge)
-    spread = by_frame(hidden, batch.owner)
-    f0, voicing, energy = parts.prosody(spread, batch.place, timbre, edge)
+    melody = by_frame(parts.melody(batch.phones, batch.stress, batch.context, unit_edge), batch.owner)
+    f0, voicing, energy = parts.prosody(melody, batch.place, timbre.detach(), edge)
     f0, voicing, energy = f0.float(), voicing.float(), energy.float()
     given = torch.stack([batch.f0, batch.voiced, batch.energy], -1)
     if own:
         given = torch.stack([f0, (voicing > 0).float(), energy], -1).detach()
-    mel = parts.decoder(spread, batch.place, given, timbre, edge).float()
+    mel = parts.decoder(by_frame(hidden, batch.owner), batch.place, given, timbre, edge).float()
     weight = batch.inside * (0.1 + 0.9 * batch.voiced)
     losses = {
         "mel": masked((mel - parts.normal(batch.mel)).abs(), batch.inside),
@@ -90,7 +91,10 @@ class Acoustic:
         self.parts = parts.to(device)
         self._judge = PatchDiscriminator().to(device)
         learners = acoustic_parts(self.parts)
-        self._optimiser = torch.optim.AdamW(learners.parameters(), rate, betas=(0.9, 0.98), weight_decay=0.02)
+        melodic = [*parts.melody.parameters(), *parts.prosody.parameters()]
+        others = [*parts.plan.parameters(), *parts.decoder.parameters(), *parts.timbre.parameters()]
+        groups = [{"params": others, "share": 1.0}, {"params": melodic, "share": MELODIC_SHARE}]
+        self._optimiser = torch.optim.AdamW(groups, rate, betas=(0.9, 0.98), weight_decay=0.03)
         self._critic = torch.optim.AdamW(self._judge.parameters(), 2e-4, betas=(0.5, 0.9))
         self.state = State(
             {"acoustic": learners, "judge": self._judge}, {"acoustic": self._optimiser, "judge": self._critic}
@@ -110,7 +114,7 @@ class Acoustic:
 
     def _step(self, batch: Batch, run: Run, draw: torch.Generator) -> dict[str, Tensor]:
         for group in self._optimiser.param_groups:
-            group["lr"] = self._rate * run.rate
+            group["lr"] = self._rate * run.rate * group["share"]
         chance = float(torch.rand((), generator=draw))
         own = run.progress > 0.25 and chance < OWN_PROSODY
         with torch.autocast(self._device.type, torch.bfloat16):

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from engines.media import SAMPLE_RATE
 from engines.tts.features import CONTEXT, HOP, PHONES
-from training.voice_nets import HIDDEN, MELS, TIMBRE, context
+from training.voice_nets import HIDDEN, MELODY, MELS, TIMBRE, context
 from training.voice_parts import Networks
 
 OPSET = 17
@@ -47,11 +47,14 @@ class _Plan(nn.Module):
     def __init__(self, parts: Networks) -> None:
         super().__init__()
         self.net = parts.plan
+        self.parts = nn.ModuleDict({"melody": parts.melody})
 
     def forward(
         self, phones: Tensor, stress: Tensor, context: Tensor, timbre: Tensor, inside: Tensor
     ) -> tuple[Tensor, Tensor]:
-        hidden, length = self.net(phones, stress, context, timbre, inside.unsqueeze(-1))
+        edge = inside.unsqueeze(-1)
+        hidden, length = self.net(phones, stress, context, timbre, edge)
+        hidden = torch.cat([hidden, self.parts["melody"](phones, stress, context, edge)], -1)
         return hidden.transpose(1, 2), torch.exp(length.clamp(0.0, 5.0)) - 1.0
 
 
@@ -61,7 +64,8 @@ class _Prosody(nn.Module):
         self.net = parts.prosody
 
     def forward(self, hidden: Tensor, place: Tensor, timbre: Tensor, inside: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        f0, voicing, energy = self.net(hidden.transpose(1, 2), place.transpose(1, 2), timbre, inside.unsqueeze(-1))
+        melody = hidden.transpose(1, 2)[..., HIDDEN:]
+        f0, voicing, energy = self.net(melody, place.transpose(1, 2), timbre, inside.unsqueeze(-1))
         return f0, voicing.sigmoid(), energy
 
 
@@ -76,7 +80,7 @@ class _Decode(nn.Module):
     ) -> Tensor:  # fmt: skip
         edge = inside.unsqueeze(-1)
         prosody = torch.stack([f0, voicing, energy], -1)
-        mel = self.parts.decoder(hidden.transpose(1, 2), place.transpose(1, 2), prosody, timbre, edge)
+        mel = self.parts.decoder(hidden.transpose(1, 2)[..., :HIDDEN], place.transpose(1, 2), prosody, timbre, edge)
         return self.parts.vocoder(self.parts.vary(mel), hertz, voicing, edge).permute(0, 2, 3, 1)
 
 
@@ -95,7 +99,7 @@ def graphs(parts: Networks) -> dict[str, tuple[nn.Module, dict[str, Tensor], tup
     units, frames = 12, 64
     timbre = torch.zeros(1, TIMBRE)
     row = torch.zeros(1, frames)
-    hidden, place, inside = torch.zeros(1, HIDDEN, frames), torch.zeros(1, 3, frames), torch.ones(1, frames)
+    hidden, place, inside = torch.zeros(1, HIDDEN + MELODY, frames), torch.zeros(1, 3, frames), torch.ones(1, frames)
     codes = torch.zeros(1, units, dtype=torch.int64)
     words = {"context": torch.zeros(1, units, len(CONTEXT)), "timbre": timbre, "inside": torch.ones(1, units)}
     tracks = {"f0": row, "hertz": row + 160, "voicing": row, "energy": row, "timbre": timbre, "inside": inside}
@@ -130,7 +134,7 @@ def export(parts: Networks, folder: Path, voice: Mapping[str, Any]) -> None:
     left, right = context()
     described = {
         "format": FORMAT, "language": "en", "sample_rate": SAMPLE_RATE, "hop": HOP, "n_fft": 960,
-        "phones": list(PHONES), "features": list(CONTEXT), "hidden": HIDDEN, "left": left, "right": right,
+        "phones": list(PHONES), "features": list(CONTEXT), "hidden": HIDDEN + MELODY, "left": left, "right": right,
         "styles": STYLES, **voice, "sha256": sums,
     }  # fmt: skip
     (folder / "voice.json").write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")

@@ -55,7 +55,8 @@ def spoken(parts: Networks, batch: Batch, timbre: Tensor, *, own: bool) -> tuple
     hidden = by_frame(hidden, batch.owner)
     f0, voicing, energy = batch.f0, batch.voiced, batch.energy
     if own:
-        f0, logit, energy = parts.prosody(hidden, batch.place, timbre, edge)
+        melody = parts.melody(batch.phones, batch.stress, batch.context, batch.unit_inside.unsqueeze(-1))
+        f0, logit, energy = parts.prosody(by_frame(melody, batch.owner), batch.place, timbre, edge)
         voicing = (logit > 0).float()
     mel = parts.decoder(hidden, batch.place, torch.stack([f0, voicing, energy], -1), timbre, edge)
     return mel, f0, voicing

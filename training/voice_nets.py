@@ -19,7 +19,10 @@ BINS = 481
 """Frequencies of the vocoder's spectra: n_fft 960 at 24 kHz."""
 
 HIDDEN = 192
-"""Channels between text and sound; half of it blurs mels, twice of it does not fit the bundle."""
+"""Channels from text to mel; half of it blurs mels, twice of it does not fit the bundle."""
+
+MELODY = 64
+"""Channels from text to prosody, which has a way of its own: sharing the mel's, it learned sentences by heart."""
 
 DECODER_REACH = ((5, 1), (5, 1), (3, 1), (3, 1), (3, 1), (3, 1))
 VOCODER_REACH = ((3, 1), (3, 1), (3, 1), (3, 1), (3, 1), (3, 1))
@@ -135,23 +138,47 @@ class Plan(nn.Module):
         return hidden, self.length(timing).squeeze(-1)
 
 
-class Prosody(nn.Module):
-    """Hidden vectors by frame to pitch, voicing and energy, with a view of the whole phrase."""
+class Melody(nn.Module):
+    """Units of a text to what their prosody depends on: stress and place above all, and little of the phones."""
 
-    WIDTH = 128
+    PHONE = 8
+    """Channels of a phone: enough for its manner and height, too few to tell a sentence by."""
 
-    def __init__(self, drop: float = 0.15) -> None:
+    def __init__(self, drop: float = 0.3) -> None:
         super().__init__()
-        self.enter = nn.Linear(HIDDEN + 3, self.WIDTH)
-        self.blocks = nn.ModuleList(
-            Block(self.WIDTH, (3, 3), drop=drop, spacing=spacing) for spacing in (1, 2, 4, 8, 4, 1)
-        )
+        self.phone = nn.Embedding(len(PHONES), self.PHONE)
+        self.enter = nn.Linear(self.PHONE, MELODY)
+        self.stress = nn.Embedding(3, MELODY)
+        self.context = nn.Linear(len(CONTEXT), MELODY)
+        self.near = nn.ModuleList(Block(MELODY, (2, 2), timbre=False, drop=drop) for _ in range(3))
+        self.far = Attention(MELODY, drop=drop)
+
+    def forward(self, phones: Tensor, stress: Tensor, context: Tensor, inside: Tensor) -> Tensor:
+        """int64[B, N] twice, float[B, N, K], float[B, N, 1] -> float[B, N, 64]."""
+        x = self.enter(self.phone(phones)) + self.stress(stress) + self.context(context)
+        for block in self.near:
+            x = block(x, inside)
+        return self.far(x, inside)
+
+
+class Prosody(nn.Module):
+    """The melody's channels by frame to pitch, voicing and energy, with a view of a second to both sides."""
+
+    WIDTH = 96
+
+    def __init__(self, drop: float = 0.3) -> None:
+        super().__init__()
+        self.drop = nn.Dropout(drop)
+        self.enter = nn.Linear(MELODY + 3, self.WIDTH)
+        self.blocks = nn.ModuleList(Block(self.WIDTH, (3, 3), drop=drop, spacing=spacing) for spacing in (1, 2, 4, 8))
         self.norm = nn.LayerNorm(self.WIDTH)
         self.leave = nn.Linear(self.WIDTH, 3)
 
-    def forward(self, hidden: Tensor, place: Tensor, timbre: Tensor, inside: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """float[B, T, C], float[B, T, 3] -> f0 [B, T] (in sd of log F0), voicing (logit) [B, T], energy [B, T]."""
-        x = self.enter(torch.cat([hidden, place], -1))
+    def forward(self, melody: Tensor, place: Tensor, timbre: Tensor, inside: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """float[B, T, 64], float[B, T, 3] -> f0 [B, T] (in sd of log F0), voicing (logit) [B, T], energy [B, T]."""
+        if self.training:
+            melody = melody * self.drop(torch.ones_like(melody[:, :1]))
+        x = self.enter(torch.cat([melody, place], -1))
         for block in self.blocks:
             x = block(x, inside, timbre)
         f0, voicing, energy = self.leave(self.norm(x)).unbind(-1)

@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from training.voice_nets import BINS, MELS, Decoder, Plan, Prosody, Timbre, Vocoder
+from training.voice_nets import BINS, MELS, Decoder, Melody, Plan, Prosody, Timbre, Vocoder
 
 
 class Networks(nn.Module):
@@ -30,6 +30,7 @@ class Networks(nn.Module):
     def __init__(self, shape: Tensor | None = None) -> None:
         super().__init__()
         self.plan = Plan()
+        self.melody = Melody()
         self.prosody = Prosody()
         self.decoder = Decoder()
         self.vocoder = Vocoder(torch.zeros(MELS + 1, BINS) if shape is None else shape)
