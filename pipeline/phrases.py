@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from engines.tags import KINDS, Kind, Tag
+from engines.tts.normalise_words import binds
 
 FIRST_CLAUSE_CHARS = 12
 """A first clause this long carries its own intonation, and lasts long enough for the next phrase to be made."""
@@ -27,6 +28,12 @@ CLAUSE_CHARS = 120
 
 MAX_CHARS = 240
 """A phrase without any boundary ends here, at a space where there is one."""
+
+NEAR = 8
+"""Spaces at which a phrase without any boundary may end: one after a word that belongs to the next is passed over."""
+
+MAX_CODE = 4000
+"""A block of code is one phrase, for a voice says that it is there and no more; longer ones are none."""
 
 MAX_JOINED = 4 * MAX_CHARS
 """One character with so many marks is none: it is cut all the same."""
@@ -232,7 +239,7 @@ class Phraser:
     def _cut_before(self, char: str) -> int:
         """Where to cut now that `char` follows the text; 0 for not yet."""
         text = self._text
-        if self._blank:
+        if self._blank or (text.count("```") % 2 and len(text) < MAX_CODE):
             return 0
         body = text.rstrip(_CLOSERS) or text
         last = body[-1]
@@ -243,7 +250,7 @@ class Phraser:
             return len(text) if self._first or len(text.strip()) >= SENTENCE_CHARS else 0
         if spaced and last in _CLAUSE_END and char not in _CLOSERS and self._ends_clause(text):
             return len(text)
-        if self._first and char.isspace() and len(text.split()) >= FIRST_WORDS:
+        if self._first and char.isspace() and len(text.split()) >= FIRST_WORDS and not binds(text.split()[-1]):
             return len(text)
         return self._forced_cut(char) if len(text) >= MAX_CHARS else 0
 
@@ -262,9 +269,10 @@ class Phraser:
         return not (_ABBREVIATION.fullmatch(stem) or initial or enumeration)
 
     def _forced_cut(self, char: str) -> int:
-        space = max(self._text.rfind(" "), self._text.rfind("\n"))
-        if space > 0:
-            return space
+        spaces = [place for place, before in enumerate(self._text) if before in " \n" and place]
+        if spaces:
+            free = [place for place in spaces[-NEAR:] if not binds((self._text[:place].split() or [""])[-1])]
+            return (free or spaces)[-1]
         # Never inside a character that a reader sees as one (a joined emoji, a letter with its accent).
         joined = char in _JOINERS or unicodedata.combining(char) or self._text[-1] in _JOINERS
         return 0 if joined and len(self._text) < MAX_JOINED else len(self._text)

@@ -33,7 +33,7 @@ ALIGNED = 15_000
 ROUNDS = 6
 RAREST = 12
 """Occurrences of a graphone; rarer ones are misalignments and words of other tongues."""
-PRUNED = (1, 1, 1, 2, 2, 3, 3)
+PRUNED = (1, 1, 1, 2, 3, 3)
 """Occurrences that an n-gram of each order needs to be kept."""
 DISCOUNT = 0.7
 """What is taken from each count for what was never seen (absolute discounting)."""
@@ -148,7 +148,22 @@ def graphones(words: Sequence[Pair]) -> tuple[list[str], list[list[int]]]:
 
 
 def count(sequences: Sequence[Sequence[int]], order: int) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-    """The n-grams of one order as numbers (`BITS` a graphone, the last one lowest), sorted, and how often each is."""
+    """The n-grams of one order as numbers (`BITS` a graphone, the last one lowest), sorted, and how often each is.
+
+    As in Kneser and Ney's smoothing (Improved backing-off for m-gram language modeling, 1995), an n-gram of a lower
+    order counts once for each graphone that it is found after: it is asked for only where the higher orders know
+    nothing. Those at a word's beginning follow nothing, and keep their number.
+    """
+    keys, counts = np.unique(_ngrams(sequences, order), return_counts=True)
+    if order == ORDER:
+        return keys, counts
+    longer = np.unique(_ngrams(sequences, order + 1))
+    _, contexts = np.unique(longer & np.uint64((1 << BITS * order) - 1), return_counts=True)
+    return keys, np.where(keys >> np.uint64(BITS * (order - 1)) == 0, counts, contexts)
+
+
+def _ngrams(sequences: Sequence[Sequence[int]], order: int) -> NDArray[np.uint64]:
+    """The n-gram that ends at each graphone and at each word's end."""
     edge = [0] * (ORDER - 1)
     flat = np.array([g for word in sequences for g in (*edge, *word, 0)], np.uint64)
     lengths = np.array([len(word) + ORDER for word in sequences])
@@ -157,7 +172,7 @@ def count(sequences: Sequence[Sequence[int]], order: int) -> tuple[NDArray[np.ui
     keys = np.zeros(len(ends), np.uint64)
     for back in range(order - 1, -1, -1):
         keys = (keys << np.uint64(BITS)) | flat[ends - back]
-    return np.unique(keys, return_counts=True)
+    return keys
 
 
 def model(known: Sequence[str], sequences: Sequence[Sequence[int]]) -> dict[str, NDArray]:

@@ -18,8 +18,8 @@ from engines.tts.lexicon import VOWELS, Phone, Phones, decode
 ALPHABET = "abcdefghijklmnopqrstuvwxyz'"
 ORDER = 6
 """Graphones (a letter with its sounds) that the model looks at together."""
-BITS = 10
-"""Of a graphone's number in an n-gram's key: six of them fit 64."""
+BITS = 9
+"""Of a graphone's number in an n-gram's key: seven of them fit 64 (training looks at one more)."""
 PER_NAT = 20
 """Steps of a stored log-probability a nat: 5 % apart, down to 3e-6."""
 BEAM = 12

@@ -29,14 +29,14 @@ MAGNITUDES = {
 }  # fmt: skip
 
 _PLURAL_S = {
-    "km": "kilometer", "m": "meter", "cm": "centimeter", "mm": "millimeter", "µm": "micrometer", "nm": "nanometer",
+    "km": "kilometer", "m": "meter", "cm": "centimeter", "mm": "millimeter", "μm": "micrometer", "nm": "nanometer",
     "mi": "mile", "yd": "yard", "kg": "kilogram", "g": "gram", "mg": "milligram", "lb": "pound", "lbs": "pound",
     "oz": "ounce", "l": "liter", "L": "liter", "ml": "milliliter", "mL": "milliliter", "s": "second", "sec": "second",
     "ms": "millisecond", "min": "minute", "mins": "minute", "h": "hour", "hr": "hour", "hrs": "hour",
     "W": "watt", "kW": "kilowatt", "MW": "megawatt", "GW": "gigawatt", "kWh": "kilowatt hour", "V": "volt",
     "mV": "millivolt", "mA": "milliamp", "KB": "kilobyte", "kB": "kilobyte", "MB": "megabyte", "GB": "gigabyte",
     "TB": "terabyte", "px": "pixel", "dB": "decibel", "kPa": "kilopascal", "hPa": "hectopascal", "kcal": "kilocalorie",
-    "kJ": "kilojoule", "ha": "hectare", "degrees": "degree", "MP": "megapixel",
+    "kJ": "kilojoule", "degrees": "degree", "MP": "megapixel", "Ω": "ohm",
 }  # fmt: skip
 UNITS_OF_MEASURE: dict[str, tuple[str, str]] = {sign: (name, f"{name}s") for sign, name in _PLURAL_S.items()} | {
     "%": ("percent", "percent"), "ft": ("foot", "feet"), "Hz": ("hertz", "hertz"), "kHz": ("kilohertz", "kilohertz"),
@@ -140,10 +140,10 @@ def money(sign: str, figures: str, magnitude: str) -> str:
     before, _, after = figures.replace(",", "").partition(".")
     if len(after) != 2 or not small:
         return f"{cardinal(figures)} {one if figures == '1' else many}"
-    major, minor = int(before or 0), int(after)
-    if not major:
+    minor = int(after)
+    if not before.strip("0"):
         return f"{in_words(minor)} {small if minor == 1 else smalls}"
-    said = f"{cardinal(before)} {one if major == 1 else many}"
+    said = f"{cardinal(before)} {one if before == '1' else many}"
     return said + (f" {in_words(minor)}" if minor else "")
 
 

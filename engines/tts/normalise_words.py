@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 TITLES = {
@@ -9,7 +10,9 @@ TITLES = {
     "Sr": "senior", "Jr": "junior", "Rev": "reverend", "Hon": "honorable", "Gen": "general", "Col": "colonel",
     "Capt": "captain", "Lt": "lieutenant", "Sgt": "sergeant", "Gov": "governor", "Sen": "senator", "Pres": "president",
 }  # fmt: skip
-"""Before or after a name; with or without a full stop."""
+"""Before or after a name, with a full stop."""
+ALWAYS_TITLES = frozenset(("Mr", "Mrs", "Ms", "Mx", "Prof", "Jr", "Sr"))
+"""Those that mean nothing else without it."""
 
 ABBREVIATIONS = {
     "e.g": "for example", "eg": "for example", "i.e": "that is", "ie": "that is", "etc": "et cetera", "vs": "versus",
@@ -21,9 +24,13 @@ ABBREVIATIONS = {
     "sept": "September", "oct": "October", "nov": "November", "dec": "December", "mon": "Monday", "tue": "Tuesday",
     "tues": "Tuesday", "wed": "Wednesday", "thu": "Thursday", "thur": "Thursday", "thurs": "Thursday", "fri": "Friday",
     "sat": "Saturday", "sun": "Sunday", "a.k.a": "also known as", "ph.d": "P H D", "no": "number", "nos": "numbers",
-    "p": "page", "ca": "circa", "et al": "et al",
+    "p": "page", "ca": "circa",
 }  # fmt: skip
 """Lower case, without the last full stop, which each of them must have in the text to count."""
+MAY_END = re.compile(
+    r"(?i:etc|inc|ltd|corp|dept|ave|blvd|rd|jr|sr|.*[ap]\.?m|ph\.d|(?!a\.k\.a|e\.g|i\.e)(?:[a-z]\.)+[a-z])"
+)
+"""Those whose full stop may be their sentence's too; after others the sentence goes on."""
 
 _REGNAL = """
 Henry Louis Elizabeth George Edward Charles William James Richard John Paul Pius Benedict Philip Francis Alexander
@@ -31,6 +38,21 @@ Nicholas Catherine Frederick Napoleon Gregory Leo Innocent Clement Urban Peter I
 """
 REGNAL = frozenset(_REGNAL.split())
 """Names that are followed by an ordinal: Henry the Eighth."""
+
+_NUMBERED = "Chapter|Part|Volume|War|Act|Section|Book|Phase|Type|Class|Level|Episode|Season"
+NUMBERED = frozenset(_NUMBERED.split("|"))
+"""What Roman numerals count."""
+
+_BINDS = re.compile(r".*\d\S*|\S+\.|the", re.IGNORECASE)
+_MONTH_NAME = re.compile(r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*")
+
+
+def binds(word: str) -> bool:
+    """Whether `word` may be read together with the word after it (`5 km`, `Dr. Smith`, `March 3`): whoever cuts a text
+    cuts elsewhere."""
+    known = word in REGNAL or word in NUMBERED or word in TITLES
+    return known or bool(_BINDS.fullmatch(word) or _MONTH_NAME.fullmatch(word))
+
 
 _FOLDED = {
     "ß": "ss", "æ": "ae", "Æ": "Ae", "œ": "oe", "Œ": "Oe", "ø": "o", "Ø": "O", "đ": "d", "Đ": "D", "ð": "th",

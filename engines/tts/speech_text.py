@@ -81,8 +81,10 @@ class Reader:
 
     def _phones(self, word: str, before: str, following: str, *, begins: bool) -> Phones:
         lower = word.lower()
-        if lower in self._own:
-            return self._own[lower]
+        if own := self._own.get(lower):
+            return own
+        if lower.endswith("'s") and (own := self._own.get(lower[:-2])):
+            return ended(own, "s")
         if lower in {"a", "the", "to"} and word != "A":
             return _article(lower, self._first_sound(following) if following else None)
         entry = self._found(word, begins=begins)

@@ -18,13 +18,15 @@ MAX_PIECE = 400
 _SCRIPTS = ("LATIN", "GREEK", "MODIFIER")
 """Scripts that a voice of a European language reads; words in others are left out rather than spelt."""
 
+_WORDLIKE = re.compile(r"[A-Za-z0-9μΩ⁄]{1,4}")
+
 _DROPPED = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "So", "Sk", "Me"})
 """Unicode categories without a sound: controls and bidirectional marks, unassigned, private, emoji and pictograms."""
 
 _SYMBOLS = {
-    "&": " and ", "°": " degrees", "→": " to ", "≈": " about ", "×": " times ", "÷": " divided by ",
+    "&": " and ", "°": " degrees ", "→": " to ", "≈": " about ", "×": " times ", "÷": " divided by ",
     "≤": " at most ", "≥": " at least ", "≠": " is not ", "…": "...", "–": " - ", "—": " - ",
-    "“": '"', "”": '"', "„": '"', "’": "'", "‘": "'", "№": " number ", "€": " euros ", "|": ", ", "•": ", ",
+    "“": '"', "”": '"', "„": '"', "’": "'", "‘": "'", "№": " number ", "|": ", ", "•": ", ",
 }  # fmt: skip
 
 _SYNTAX = re.compile(
@@ -40,6 +42,7 @@ _SYNTAX = re.compile(
     | (?P<opening>^[ \t]{0,12}(?:\#{1,6}[ ]+|>[ ]?|[-*+•][ ]+|[-*_=][-*_= ]{2,200}$)+)
     | (?P<cells>\|[ ]{0,9}:?-{2,99}[-:| ]{0,999})
     | (?P<times>(?<=\d)[ ]?\*[ ]?(?=\d))
+    | (?P<range>(?<=[\d%])[–—](?=[$£€]?\d))
     | (?P<mark>\*{1,3}|~~|`{1,2}|\\(?=[^\w\s])|(?<!\w)_{1,3}(?=\w)|(?<=\w)_{1,3}(?!\w))
     | (?P<run>(?P<one>[^\w\s])(?P=one){3,999})
     | (?P<line>[ \t\r]{0,9}(?:\n[ \t\r]{0,99}){1,99})
@@ -144,6 +147,8 @@ def _replacement(match: re.Match[str], text: str) -> str:
         return _sound(char) if len(char) == 1 else " "
     if match["times"]:
         return " times "
+    if match["range"]:
+        return "-"
     if match["run"]:
         return match["one"] if match["one"] in ".,!?-" else " "
     if match["line"]:
@@ -176,6 +181,9 @@ def _sound(char: str) -> str:
         return _SYMBOLS[char]
     if char.isspace():
         return " "
+    plain = unicodedata.normalize("NFKC", char)
+    if char not in "²³" and plain != char and _WORDLIKE.fullmatch(plain):
+        return f" {plain} " if "⁄" in plain else plain  # full-width and ornamental letters, ½, µ
     category = unicodedata.category(char)
     if category in _DROPPED or "︀" <= char <= "️":  # variation selectors turn letters into emoji
         return ""
