@@ -1,17 +1,38 @@
-"""What a person sees: the pictures that real Chromium puts on screen while she speaks."""
+"""The browser's clock: what real Chromium plays and shows, and what it says of itself (getStats).
+
+- `browser_first_audio_ms`, `browser_first_frame_ms`: from the request to the sound as it leaves for the loudspeaker
+  (an audio worklet, by the context's output time), and to the first picture presented in which the mouth moves
+  (`requestVideoFrameCallback`). Chromium's jitter buffers are in both.
+- `browser_av_offset_ms`: by how much the pictures it shows are behind the sound it plays (`estimatedPlayoutTimestamp`).
+- `distinct_fps`, `longest_gap_ms`: pictures that differ, per second of her speech, and the longest time without one.
+"""
 
 from __future__ import annotations
 
+import base64
 import shutil
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from bench.inbox import PATIENCE_S, BenchError
-from bench.measure import Shown, shown
+import numpy as np
+
+from bench.conversation import Conversation
+from bench.inbox import PACKET, PATIENCE_S, BenchError, Inbox
+from bench.measure import CELLS, Shown, shown
+from bench.recording import Step
+from bench.result import Figure
 
 QUESTION = "Please tell me everything about yourself, as long as you can."
 
 PLAYOUT_S = 0.3
 """Seconds from `output_audio_buffer.started` until speech is surely on screen: the browser's jitter buffer."""
+
+LISTEN_MS = 1500
+"""Of each turn that is cut off."""
+
+TURN_S = 5
+"""What one of them takes, at most, with the pause before the next."""
 
 ARGUMENTS = (
     "--no-sandbox",  # containers and root; the page is our own
@@ -24,60 +45,7 @@ ARGUMENTS = (
     "--autoplay-policy=no-user-gesture-required",
 )
 
-CLIENT = """
-async ({key, question}) => {
-  const watch = window.watch = {times: [], changes: [], spans: [], error: null};
-  const pc = new RTCPeerConnection();
-  const video = document.body.appendChild(document.createElement('video'));
-  video.muted = video.autoplay = video.playsInline = true;
-  pc.ontrack = ({streams}) => { video.srcObject = streams[0]; };
-  pc.addTransceiver('audio', {direction: 'recvonly'});
-  pc.addTransceiver('video', {direction: 'recvonly'});
-  const channel = pc.createDataChannel('oai-events');
-  const ask = () => {
-    const content = [{type: 'input_text', text: question}];
-    channel.send(JSON.stringify({type: 'conversation.item.create', item: {type: 'message', role: 'user', content}}));
-    channel.send(JSON.stringify({type: 'response.create'}));
-  };
-  channel.onmessage = ({data}) => {
-    const event = JSON.parse(data);
-    if (event.type === 'session.created') ask();
-    if (event.type === 'output_audio_buffer.started') watch.spans.push([performance.now(), null]);
-    if (event.type === 'output_audio_buffer.stopped') { watch.spans.at(-1)[1] = performance.now(); ask(); }
-    if (event.type === 'error') watch.error = event.error.message;
-  };
-  // The middle of the picture, where a face is: the mean luma of 32 x 40 cells of 8 x 8 pixels.
-  const canvas = new OffscreenCanvas(256, 320);
-  const context = canvas.getContext('2d', {willReadFrequently: true});
-  let before = null;
-  const look = () => {
-    const {videoWidth: w, videoHeight: h} = video;
-    context.drawImage(video, w / 4, 3 * h / 16, w / 2, 5 * h / 8, 0, 0, 256, 320);
-    const {data} = context.getImageData(0, 0, 256, 320);
-    const cells = new Float32Array(32 * 40);
-    for (let y = 0, i = 0; y < 320; y++)
-      for (let x = 0, row = 32 * (y >> 3); x < 256; x++, i += 4)
-        cells[row + (x >> 3)] += (0.299 * data[i] + 0.587 * data[i + 1] + 0.114 * data[i + 2]) / 64;
-    return cells;
-  };
-  const onFrame = (_, frame) => {
-    video.requestVideoFrameCallback(onFrame);
-    const cells = look();
-    watch.times.push(frame.presentationTime);
-    const squares = before ? cells.reduce((sum, cell, i) => sum + (cell - before[i]) ** 2, 0) : Infinity;
-    watch.changes.push(Math.sqrt(squares / cells.length));
-    before = cells;
-  };
-  video.requestVideoFrameCallback(onFrame);
-  await pc.setLocalDescription();
-  const headers = {'content-type': 'application/sdp', ...(key ? {authorization: `Bearer ${key}`} : {})};
-  const response = await fetch('/v1/realtime/calls', {method: 'POST', headers, body: pc.localDescription.sdp});
-  const body = await response.text();
-  if (!response.ok) throw new Error(`${response.status}: ${body}`);
-  await pc.setRemoteDescription({type: 'answer', sdp: body});
-  window.hangUp = () => pc.close();
-}
-"""
+CLIENT = Path(__file__).with_name("watch.js")
 
 NEW_PICTURE = 0.39
 """Root mean square change of the cells, in levels of 255, above which a picture is a new one. A picture that is sent
@@ -85,13 +53,22 @@ again does not decode to the same pixels: the codec spends its spare bits on ref
 the repetitions stay below this, and every picture of her speech, pauses included, is above."""
 
 
-async def watch_speech(url: str, key: str | None, seconds: float) -> Shown:
-    """Have her speak to Chromium for `seconds`, and count what it shows.
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What a person in front of it got."""
+
+    shown: Shown
+    samples: dict[str, list[float]]
+    figures: dict[str, Figure]
+
+
+async def watch_speech(url: str, key: str | None, seconds: float, turns: int) -> Watched:
+    """Have her speak to Chromium: `turns` answers that are cut off, then whole ones for `seconds`.
 
     Raises:
         BenchError: Chromium is missing, or she does not speak.
     """
-    from playwright.async_api import async_playwright
+    from playwright.async_api import Error, async_playwright
 
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
@@ -99,24 +76,28 @@ async def watch_speech(url: str, key: str | None, seconds: float) -> Shown:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium, args=[*ARGUMENTS])
         try:
-            page = await browser.new_page()
+            # The page's own policy forbids scripts made on the spot, which an audio worklet of ours is.
+            page = await browser.new_page(bypass_csp=True)
             # Any document of the server's origin will do; the page itself would start a call of its own.
             await page.goto(f"{url}/healthz")
-            await page.evaluate(CLIENT, {"key": key, "question": QUESTION})
+            given = {"key": key, "question": QUESTION, "turns": turns, "listen": LISTEN_MS}
+            await page.evaluate(CLIENT.read_text(), given)
             waited = 0.0
-            while (spoken := _spoken(await page.evaluate("window.watch.spans"))) < seconds:
+            while (spoken := _spoken((await page.evaluate("window.watch.spans"))[turns:])) < seconds:
                 await page.wait_for_timeout(500)
                 waited += 0.5
                 error = await page.evaluate("window.watch.error")
-                if error or waited > PATIENCE_S + 4 * seconds:
+                if error or waited > PATIENCE_S + TURN_S * turns + 4 * seconds:
                     raise BenchError(f"Chromium heard {spoken:.0f} s of speech in {waited:.0f} s; {error or ''}")
             # The last words are still on their way to the screen.
             await page.wait_for_timeout(1000 * PLAYOUT_S)
             watch = await page.evaluate("window.watch")
-            await page.evaluate("window.hangUp()")
+            stats = await page.evaluate("window.hangUp()")
+        except Error as error:
+            raise BenchError(f"Chromium can't watch {url}: {error}") from None
         finally:
             await browser.close()
-    return _judge(watch)
+    return _judge(watch, stats, turns)
 
 
 def _spoken(spans: list[list[float | None]]) -> float:
@@ -124,7 +105,39 @@ def _spoken(spans: list[list[float | None]]) -> float:
     return sum(max(0.0, (end - start) / 1000 - PLAYOUT_S) for start, end in spans if start is not None and end)
 
 
-def _judge(watch: dict[str, Any]) -> Shown:
-    spans = [(start + 1000 * PLAYOUT_S, end) for start, end in watch["spans"] if end]
+def _judge(watch: dict[str, Any], stats: dict[str, Any], turns: int) -> Watched:
+    spans = [(start + 1000 * PLAYOUT_S, end) for start, end in watch["spans"][turns:] if end]
     spans = [(start, end) for start, end in spans if end > start]
-    return shown(watch["times"], [change > NEW_PICTURE for change in watch["changes"]], spans)
+    distinct = shown(watch["times"], [change > NEW_PICTURE for change in watch["changes"]], spans)
+    answers = _conversation(watch).answers
+    samples = {
+        "browser_first_audio_ms": [value for one in answers if (value := one.since_asked("heard")) is not None],
+        "browser_first_frame_ms": [value for one in answers if (value := one.since_asked("seen")) is not None],
+        "browser_av_offset_ms": [float(offset) for offset in watch["offsets"]],
+    }
+    picture, sound = stats.get("video", {}), stats.get("audio", {})
+    return Watched(distinct, samples, {
+        "browser_freezes": picture.get("freezeCount"),
+        "browser_frames_dropped": picture.get("framesDropped"),
+        "browser_video_buffer_ms": _buffered(picture),
+        "browser_audio_buffer_ms": _buffered(sound),
+        "browser_concealed_samples": sound.get("concealedSamples"),
+    })  # fmt: skip
+
+
+def _conversation(watch: dict[str, Any]) -> Conversation:
+    """The same measures as of any other user, on the browser's clock."""
+    inbox = Inbox(lambda: 0.0)
+    for at, peak in watch["sounds"]:
+        inbox.sound(at / 1000, None, np.full(PACKET, min(32767, int(32767 * peak)), np.int16))
+    for at, mouth in zip(watch["times"], watch["mouths"], strict=True):
+        cells = np.frombuffer(base64.b64decode(mouth), np.uint8).reshape(CELLS, CELLS).astype(np.float32)
+        inbox.picture(at / 1000, at / 1000, None, cells)
+    inbox.steps += [Step("type", at / 1000, QUESTION) for at in watch["asked"]]
+    return Conversation(inbox.recording())
+
+
+def _buffered(report: dict[str, Any]) -> float | None:
+    """Milliseconds that a sample or picture waited in the jitter buffer, on average."""
+    emitted = report.get("jitterBufferEmittedCount")
+    return round(1000 * report["jitterBufferDelay"] / emitted, 1) if emitted else None

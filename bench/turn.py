@@ -52,6 +52,9 @@ SPOKEN = (
 )
 """Questions that the knowledge file answers, so that the domain decoder knows their words."""
 
+BROWSER_TURNS = 8
+"""Answers that Chromium begins to hear: enough for a median."""
+
 IDLE_S = 2.5
 """Seconds of a silent face from which its stillness is learnt."""
 
@@ -100,9 +103,12 @@ async def measure(server: Server, told: Told, *, script: Script, browser_s: floa
         spans = interruption_samples(stops, "")
         samples[f"{prefix}interrupt_to_silence_ms"] = spans.get("onset_to_silence_ms", [])
     media_samples, media_figures = talk.media()
-    shown = await watch_speech(server.url, server.key, browser_s) if browser_s else None
-    figures["distinct_fps"] = shown.distinct_fps if shown else None
-    figures["longest_gap_ms"] = shown.longest_gap_ms if shown else None
+    watched = await watch_speech(server.url, server.key, browser_s, BROWSER_TURNS) if browser_s else None
+    figures["distinct_fps"] = watched.shown.distinct_fps if watched else None
+    figures["longest_gap_ms"] = watched.shown.longest_gap_ms if watched else None
+    if watched is not None:
+        samples |= watched.samples
+        figures |= watched.figures
     figures["spoken_understood"] = talk.understood()
     figures |= media_figures | more(before, await server.counters()) | usage.figures("server")
     if figures["server_rss_mb"] is None:

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.e2e
 
 async def watched(script: Script) -> Shown:
     async with serving(script) as url:
-        return await watch_speech(url, None, 4)
+        return (await watch_speech(url, None, 4, 0)).shown
 
 
 async def test_pictures_that_differ_are_told_from_repeated_ones() -> None:
