@@ -6,7 +6,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 # Debian's packages are installed by root; somebody else is asked by sudo.
 ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: help setup setup-all run check test unit train rtc e2e
+.PHONY: help setup setup-all run check test unit train rtc e2e bench
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -54,3 +54,7 @@ e2e: setup-all ## real browser, real clients
 
 test: check ## everything
 	$(BIN)/pytest tests
+
+bench: setup-all ## every measurement but the soak; writes out/bench.html
+	mkdir -p out
+	$(BIN)/visavis bench all --html out/bench.html --markdown out/bench.md --save out/bench.json
