@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from server import cli_avatars, cli_bench, cli_motion, cli_show, cli_train
+from server import cli_avatars, cli_bench, cli_motion, cli_show, cli_train, cli_voice
 from server.cli_common import USAGE_ERROR, ConfigPath, Settings, console, fail, read_config
 
 EXTRAS = {
@@ -28,6 +28,7 @@ EXTRAS = {
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 cli_train.register(app)
+cli_voice.register(app)
 cli_avatars.register(app)
 cli_bench.register(app)
 cli_motion.register(app)
