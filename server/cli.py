@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from server import cli_avatars, cli_bench, cli_motion, cli_show, cli_train, cli_voice
+from server import cli_avatars, cli_bench, cli_motion, cli_motion_train, cli_show, cli_train, cli_voice
 from server.cli_common import USAGE_ERROR, ConfigPath, Settings, console, fail, read_config
 
 EXTRAS = {
@@ -32,6 +32,7 @@ cli_voice.register(app)
 cli_avatars.register(app)
 cli_bench.register(app)
 cli_motion.register(app)
+cli_motion_train.register(app)
 cli_show.register(app)
 
 

@@ -34,19 +34,23 @@ FRONT, WIDTH, NARROW = 48, 96, 80
 """Channels at 100 Hz, at 25 Hz, and inside a residual block."""
 KERNEL = 5
 """Steps that each of the first two convolutions sees."""
-DILATIONS = (1, 1, 2, 2)
-"""Of the residual blocks, in pictures; each sees three."""
-
 FILE = Path(__file__).parent.parent / "data" / "motion.npz"
 
 Lips = NDArray[np.float32]
 """float32[14], in the order of `LIPS`."""
 
 
-def shapes() -> dict[str, tuple[int, ...]]:
-    """The arrays of a model file."""
+_MOST_DILATION, _MOST_BLOCKS = 8, 8
+
+
+def shapes(blocks: int) -> dict[str, tuple[int, ...]]:
+    """The arrays of a model file with so many residual blocks.
+
+    `dilations` says by how many pictures each block's three taps are apart.
+    """
     found: dict[str, tuple[int, ...]] = {
         "spectrum": (BANDS,),
+        "dilations": (blocks,),
         "enter.weight": (KERNEL * FEATURES, FRONT),
         "enter.bias": (FRONT,),
         "front.weight": (KERNEL * FRONT, FRONT),
@@ -56,7 +60,7 @@ def shapes() -> dict[str, tuple[int, ...]]:
         "out.weight": (WIDTH, len(LIPS)),
         "out.bias": (len(LIPS),),
     }
-    for index in range(len(DILATIONS)):
+    for index in range(blocks):
         found |= {
             f"block{index}.first.weight": (3 * WIDTH, NARROW),
             f"block{index}.first.bias": (NARROW,),
@@ -89,12 +93,17 @@ class MotionModel:
         Raises:
             ValueError: an array is missing, has another shape than `shapes` tells, or isn't finite.
         """
-        for name, shape in shapes().items():
+        dilations = arrays.get("dilations", np.zeros(0))
+        self._dilations = tuple(int(dilation) for dilation in dilations.ravel()[:_MOST_BLOCKS])
+        if not all(1 <= dilation <= _MOST_DILATION for dilation in self._dilations):
+            raise ValueError("the motion model's dilations are none: train it again")
+        wanted = shapes(len(self._dilations))
+        for name, shape in wanted.items():
             if name not in arrays:
                 raise ValueError(f"the motion model lacks {name}: train it again with this version")
             if arrays[name].shape != shape or not np.isfinite(arrays[name]).all():
                 raise ValueError(f"the motion model's {name} is not {shape} finite numbers: train it again")
-        self._arrays = {name: np.ascontiguousarray(arrays[name], np.float32) for name in shapes()}
+        self._arrays = {name: np.ascontiguousarray(arrays[name], np.float32) for name in wanted}
 
     @cached_property
     def start(self) -> State:
@@ -103,7 +112,7 @@ class MotionModel:
             begin(self._arrays["spectrum"]),
             np.zeros((KERNEL - 1, FEATURES), np.float32),
             np.zeros((KERNEL - 1, FRONT), np.float32),
-            tuple(np.zeros((2 * dilation, WIDTH), np.float32) for dilation in DILATIONS),
+            tuple(np.zeros((2 * dilation, WIDTH), np.float32) for dilation in self._dilations),
         )
         return state
 
@@ -130,7 +139,7 @@ class MotionModel:
         second = first + np.maximum(self._over_steps("front", fronted), 0)
         x = np.maximum(self._dense("down", second.reshape(-1)), 0)
         kept: list[NDArray[np.float32]] = []
-        for index, (past, dilation) in enumerate(zip(state.blocks, DILATIONS, strict=True)):
+        for index, (past, dilation) in enumerate(zip(state.blocks, self._dilations, strict=True)):
             seen = np.concatenate([past, x[None]])
             inner = np.maximum(self._dense(f"block{index}.first", seen[::dilation].reshape(-1)), 0)
             x = x + self._dense(f"block{index}.second", inner)
@@ -155,7 +164,7 @@ def load_model(path: Path = FILE) -> MotionModel:
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            arrays = {name: stored[name].astype(np.float32) for name in stored.files if name in shapes()}
+            arrays = {name: stored[name].astype(np.float32) for name in stored.files if name in shapes(_MOST_BLOCKS)}
     except (OSError, ValueError, BadZipFile) as error:
         raise ValueError(f"{path} is no motion model ({error}): install it again, or train one") from error
     return MotionModel(arrays)

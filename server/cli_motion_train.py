@@ -1,0 +1,75 @@
+"""`visavis train-motion · evaluate-motion`: how speech moves the mouth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from server.cli_common import AsJson, console, fail, show
+
+DEFAULT_AVATAR = Path(__file__).parent.parent / "avatars/default"
+
+
+def register(app: typer.Typer) -> None:
+    app.command("train-motion")(train_motion)
+    app.command("evaluate-motion")(evaluate_motion)
+
+
+def train_motion(
+    motion: Annotated[Path, typer.Argument(help="Folder of tracked utterances.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The .npz file to write.")],
+    speech: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder of a voice's recordings with metadata.csv, taught by rules; repeatable."),
+    ] = None,
+    minutes: Annotated[float, typer.Option(min=0.01, help="Minutes of processor time to train.")] = 6,
+    variants: Annotated[int, typer.Option(min=0, help="Disturbed copies of every utterance.")] = 3,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
+) -> None:
+    """Learn the motion of a mouth from a tracked speaker."""
+    from training.motion_train import train as run
+
+    def tell(line: str) -> None:
+        console.print(line, markup=False, soft_wrap=True)
+
+    try:
+        run(motion, speech or [], output, minutes=minutes, variants=variants, resume=resume, seed=seed, tell=tell)
+    except (ValueError, OSError) as error:
+        raise fail(str(error)) from None
+
+
+def evaluate_motion(
+    motion: Annotated[Path, typer.Argument(help="Folder of tracked utterances.")],
+    as_json: AsJson = False,
+    page: Annotated[Path | None, typer.Option("--html", help="A page to write, with the mouths' curves.")] = None,
+    unseen: Annotated[
+        Path | None, typer.Option(help="Video of a speaker that nothing was trained on, to measure there as well.")
+    ] = None,
+    landmarker: Annotated[
+        Path | None, typer.Option(help="mediapipe's face_landmarker.task; by default it is fetched once.")
+    ] = None,
+    avatar: Annotated[Path, typer.Option(help="Folder of the avatar whose mouth is rendered.")] = DEFAULT_AVATAR,
+    model: Annotated[Path | None, typer.Option(help="The .npz file of another motion model.")] = None,
+    sheet: Annotated[Path | None, typer.Option(help="A PNG to write: one utterance, picture by picture.")] = None,
+) -> None:
+    """Measure how well speech moves the mouth."""
+    from training.evaluate_motion import evaluate as run
+
+    try:
+        with console.status("Reading …") as status:
+            figures = run(
+                motion,
+                avatar=avatar,
+                model=model,
+                landmarker=landmarker,
+                unseen=unseen,
+                page=page,
+                sheet=sheet,
+                tell=lambda doing: status.update(f"{doing.capitalize()} …"),
+            )
+    except (ValueError, OSError) as error:
+        raise fail(str(error)) from None
+    show(figures, as_json)
