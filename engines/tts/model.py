@@ -22,9 +22,9 @@ WINDOWS = (12, 24, 48, 96)
 """Frames of the first windows (120 ms, so that the first sound leaves early), the last of them for all that follow:
 larger ones spend less on the frames around them."""
 
-UNITS, FRAMES = (32, 48, 64, 96, 128), (96, 160, 256, 384, 512)
-"""Lengths to which phrases are filled up, and tried out at load: each other one would cost some milliseconds when it is
-first met, and memory from then on. Longer phrases (5 s and more) are filled up to multiples of the last."""
+UNITS, FRAMES = (48, 96, 160), (96, 256, 512)
+"""Lengths to which units and frames are filled up, and tried out at load: each other one would cost some milliseconds
+when it is first met, and memory from then on. Longer ones are filled up to multiples of the last."""
 
 PROSODY_REACH = 60
 """Frames before and after each that `prosody.onnx` sees at most (`Prosody` in training/voice_nets.py)."""
@@ -126,21 +126,20 @@ class VoiceModel:
         return Track(found["f0"][0, :count], voiced.astype(np.float32), found["energy"][0, :count])
 
     def prosody_ahead(self, hidden: NDArray[np.float32], place: NDArray[np.float32]) -> Iterator[tuple[int, Track]]:
-        """As `prosody`, of a long phrase in two parts: what the first window needs comes at once.
+        """As `prosody`, in parts, each made when asked for: the first is short, and has what the first window needs.
 
         Yields:
-            The first frame of a part, and its tracks; the second part reaches to the end.
+            The first frame of a part, and its tracks.
         """
-        count, first = hidden.shape[1], FRAMES[0]
-        if count <= first:
-            yield 0, self.prosody(hidden, place)
-            return
-        sure = first - PROSODY_REACH
-        head = self.prosody(hidden[:, :first], place[:, :first])
-        yield 0, Track(head.f0[:sure], head.voicing[:sure], head.energy[:sure])
-        known = min(sure, PROSODY_REACH)
-        rest = self.prosody(hidden[:, sure - known :], place[:, sure - known :])
-        yield sure, Track(rest.f0[known:], rest.voicing[known:], rest.energy[known:])
+        count, begin, size = hidden.shape[1], 0, FRAMES[0]
+        while begin < count:
+            start = max(begin - PROSODY_REACH, 0)
+            stop = start + size
+            end = count if stop >= count else stop - PROSODY_REACH
+            found = self.prosody(hidden[:, start:stop], place[:, start:stop])
+            kept = slice(begin - start, end - start)
+            yield begin, Track(found.f0[kept], found.voicing[kept], found.energy[kept])
+            begin, size = end, FRAMES[-1]
 
     def filters(
         self, hidden: NDArray[np.float32], place: NDArray[np.float32], track: Track, hertz: NDArray[np.float32]

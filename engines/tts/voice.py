@@ -35,7 +35,7 @@ RATES, PITCHES, ENERGIES = (0.5, 2.0), (-12.0, 12.0), (-12.0, 12.0)
 MAX_CHUNK = 24 * HOP
 """240 ms: what the pipeline takes at once."""
 
-MAX_UNITS = 160
+MAX_UNITS = 150
 """Phones and pauses (about 12 s) that are planned together: a longer sentence is cut, at a comma where there is one."""
 
 CLOSING = {".": 28, "!": 28, "?": 28, ":": 20, ";": 20, ",": 12, "-": 12}
