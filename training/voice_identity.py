@@ -78,12 +78,14 @@ def identity(verifier: Verifier, folder: Path, made: Sequence[Samples]) -> dict[
         "similarity_ceiling": speaker.ceiling,
         "similarity_floor": max((speaker.similarity(other.held_out) for other in strangers), default=None),
         "verifier_eer": verifier.notes.get("eer"),
+        "verifier_eer_real": verifier.notes.get("eer_real"),
         "verifier_eer_held_out_clips": verifier.notes.get("eer_held_out_clips"),
     }
 
 
 def margin(verifier: Verifier, clone: Clone | None) -> dict[str, float | None]:
-    """How much nearer the clone is to its speaker than the nearest voice that its base was trained on.
+    """How much nearer the clone is to its speaker than the nearest voice that its base was trained on: the recorded
+    ones, and those that were made of them by playing them faster or slower.
 
     Returns:
         ``fewshot_margin`` = ``fewshot_similarity`` - ``fewshot_floor``, and ``fewshot_ceiling`` (the speaker's own
@@ -95,9 +97,21 @@ def margin(verifier: Verifier, clone: Clone | None) -> dict[str, float | None]:
     speaker = Speaker(verifier, clone.speaker)
     tts = load_voice(clone.voice)
     made = _embedded(verifier, [speak(tts, text).samples for text in speaker.texts])
-    near = max(speaker.similarity(Speaker(verifier, folder).held_out) for folder in clone.training_voices)
+    from training.voice import FACTORS  # brings torch along, which evaluation without a clone does without
+
+    near = max(
+        speaker.similarity(_at_speed(verifier, folder, factor))
+        for folder in clone.training_voices
+        for factor in (1.0, *FACTORS)
+    )
     similar = speaker.similarity(made)
     return dict(zip(keys, (similar - near, similar, near, speaker.ceiling), strict=True))
+
+
+def _at_speed(verifier: Verifier, folder: Path, factor: float) -> list[Embedding]:
+    """Held-out clips of a speaker, played so many times faster."""
+    held = _spread([clip for clip in clips(folder) if held_out(clip.name)], COMPARED)
+    return [verifier.embed(read_sound(clip.path), round(SAMPLE_RATE * factor)) for clip in held]
 
 
 def _embedded(verifier: Verifier, made: Sequence[Samples]) -> list[Embedding]:
