@@ -172,6 +172,7 @@ def _speed(streams: Sequence[Streamed]) -> dict[str, float]:
     return {
         "first_chunk_ms": float(np.median(first)),
         "first_chunk_ms_p95": float(np.percentile(first, 95)),
+        "first_chunk_cpu_ms": float(np.median([streamed.first_cpu_ms for streamed in streams])),
         "rtf": sum(streamed.seconds for streamed in streams) / seconds,
         "rtf_cpu": sum(streamed.cpu_seconds for streamed in streams) / seconds,
     }

@@ -36,7 +36,9 @@ class Streamed:
     seams: tuple[int, ...]
     """Index of the first sample of each chunk but the first."""
     first_ms: float
-    """From the text to the first chunk."""
+    """From the text to the first chunk, on the wall's clock."""
+    first_cpu_ms: float
+    """The same in processor time of all threads."""
     seconds: float
     """From the text to the last chunk, on the wall's clock."""
     cpu_seconds: float
@@ -49,10 +51,11 @@ def speak(tts: TTS, text: str) -> Streamed:
     Raises:
         ValueError: the voice said nothing.
     """
-    chunks, first = [], 0.0
+    chunks, first, first_cpu = [], 0.0, 0.0
     began, cpu = time.perf_counter(), time.process_time()
     for chunk in tts.synthesize(text):
-        first = first or time.perf_counter() - began
+        if not chunks:
+            first, first_cpu = time.perf_counter() - began, time.process_time() - cpu
         chunks.append(chunk.pcm)
     seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
     if not sum(map(len, chunks)):
@@ -60,7 +63,7 @@ def speak(tts: TTS, text: str) -> Streamed:
     lengths = np.cumsum([len(pcm) for pcm in chunks])
     samples = np.divide(np.concatenate(chunks), 32768, dtype=np.float32)
     seams = tuple(int(seam) for seam in lengths[:-1] if 0 < seam < len(samples))
-    return Streamed(samples, seams, 1000 * first, seconds, cpu)
+    return Streamed(samples, seams, 1000 * first, 1000 * first_cpu, seconds, cpu)
 
 
 def dbfs(amplitude: float) -> float:
