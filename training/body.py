@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.media import FPS
+from engines.media import ARKIT_NAMES, FPS, SAMPLES_PER_FRAME, Pcm
+from engines.motion.features import begin, hear
+from engines.motion.model import LOOKAHEAD
+from engines.motion.prosody import ProsodyReader
 from engines.motion.smooth import Noise
+from training.motion_data import arkit, held_out, sound, table
+from training.motion_set import average_spectrum
 
 Array = NDArray[np.float64]
 
 AXES = ("yaw", "pitch", "roll")
-_TEST_EVERY = 10
-"""The folder's split: its first clip and every tenth are for testing."""
-
 VOICE_SECONDS = (0.05, 0.1, 0.2)
 """Time constants of the low-pass pairs through which the voice moves the head; slower ones are posture."""
 _RIDGE = 2.0
@@ -59,6 +63,48 @@ class HeadFit:
     figures: dict[str, float]
 
 
+def read_clips(folder: Path) -> Clips:
+    """A folder of tracked speech, as `training.motion_data` describes it, with the prosody that serving hears.
+
+    Raises:
+        ValueError: a file is missing, or holds something else.
+    """
+    found = table(folder)
+    shapes = arkit(found["blendshapes"].astype(np.float32), [str(name) for name in found["blendshape_names"]])
+    count, frames = shapes.shape[:2]
+    pcm = sound(folder)
+    pcm = np.pad(pcm, (0, max(0, count * frames * SAMPLES_PER_FRAME - len(pcm))))
+    cut = pcm[: count * frames * SAMPLES_PER_FRAME].reshape(count, -1)
+    usual = average_spectrum(list(cut))
+    return Clips(
+        angles_of(found["pose"]),
+        shapes[..., ARKIT_NAMES.index("jawOpen")].astype(np.float64),
+        np.stack([_prosody(clip, usual) for clip in cut]),
+        np.array([clip.all() for clip in found["tracked"]], bool),
+    )
+
+
+def _prosody(pcm: Pcm, usual: NDArray[np.float32]) -> Array:
+    """[frames, 3]: loudness, pitch, accent."""
+    heard, reader = begin(usual), ProsodyReader()
+    blocks = [*pcm.reshape(-1, SAMPLES_PER_FRAME), *np.zeros((LOOKAHEAD, SAMPLES_PER_FRAME), np.int16)]
+    out: list[tuple[float, float, float]] = []
+    for index, block in enumerate(blocks):
+        heard, features = hear(heard, block)
+        reader.hear(features)
+        frame = index - LOOKAHEAD
+        if frame >= 0:
+            prosody = reader.next((), frame, last=False)
+            out.append((prosody.loudness, prosody.pitch, prosody.accent))
+    return np.array(out)
+
+
+def write_fit(fit: HeadFit, path: Path) -> None:
+    """The JSON that `engines/motion/head.py` reads."""
+    lines = ",\n".join(f'  "{name}": {json.dumps(value)}' for name, value in fit.values.items())
+    path.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
+
+
 def angles_of(pose: NDArray[np.floating]) -> Array:
     """Yaw, pitch and roll in degrees of rotations [..., 4, 4] or [..., 3, 3]: R = Ry(yaw)·Rx(pitch)·Rz(roll)."""
     r = np.asarray(pose, np.float64)
@@ -70,9 +116,7 @@ def angles_of(pose: NDArray[np.floating]) -> Array:
 
 def fit_head(clips: Clips, random: np.random.Generator) -> HeadFit:
     """Fits the response by ridge regression within clips, and the sway to what it leaves."""
-    test = np.zeros(len(clips.angles), bool)
-    test[0] = True
-    test[9::_TEST_EVERY] = True
+    test = np.array([held_out(index) for index in range(len(clips.angles))])
     train, test = clips.good & ~test, clips.good & test
     angles = _without_jaw(_centred(clips.angles), _centred(clips.jaw[..., None]), train)
     heard = _centred(_lowpassed(clips.voice))

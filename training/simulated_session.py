@@ -86,8 +86,9 @@ def simulate(hours: float, seed: int = 0) -> dict[str, float]:
 
     Returns:
         `pose_share`: the furthest the head went, as a share of what the avatar was trained on (at most 1);
-        `drift_deg`, `drift_cm`: how far the mean pose moved between both ends; `usual_drift_deg`: how far it moves
-        between two other stretches of that length, on average; `autocorrelation`: the largest of yaw, pitch and roll at
+        `drift_deg`, `drift_cm`: how far the mean pose moved between both ends; `usual_drift_deg`: how far two stretches
+        of that length are apart on average, whichever they are; `trend_deg_per_hour`: the slope of a straight line
+        through all of them; `autocorrelation`: the largest of yaw, pitch and roll at
         any lag from a minute to half the session; `nearest_deg`: rms distance of the two most alike stretches of 10 s
         that don't overlap; `step_face`, `step_deg`, `step_cm`: the largest change from one frame to the next of any
         blendshape but the eyes', of an angle and of a shift; `blinks_per_minute`.
@@ -99,12 +100,15 @@ def simulate(hours: float, seed: int = 0) -> dict[str, float]:
     end = min(_ENDS_S * FPS, len(frames) // 4)
     moved = pose[-end:].mean(axis=0) - pose[:end].mean(axis=0)
     stretches = degrees[: len(degrees) // end * end].reshape(-1, end, 3).mean(axis=1)
+    apart = np.abs(stretches[:, None] - stretches).max(axis=2)[np.triu_indices(len(stretches), 1)]
+    middles = (np.arange(len(stretches)) + 0.5) * end / FPS / 3600
     lids = face[:, ARKIT_NAMES.index("eyeBlinkLeft")] > 0.5
     return {
         "pose_share": float((np.abs(pose) / np.array(POSE_LIMITS)).max()),
         "drift_deg": float(np.abs(np.degrees(moved[:3])).max()),
         "drift_cm": float(np.abs(moved[3:]).max()),
-        "usual_drift_deg": float(np.abs(np.diff(stretches, axis=0)).max(axis=1).mean()),
+        "usual_drift_deg": float(apart.mean()),
+        "trend_deg_per_hour": float(np.abs(np.polyfit(middles, stretches, 1)[0]).max()),
         "autocorrelation": max(_autocorrelation(degrees[:, axis]) for axis in range(3)),
         "nearest_deg": _nearest(degrees),
         "step_face": float(steps[:BLENDSHAPES][~_EYES].max()),

@@ -43,6 +43,8 @@ _LEAN = np.radians((2.4, 1.1, 1.6))
 _LEAN_SECONDS = 0.3
 _LEANS_AGAIN = 0.4
 """Of the phrases within an utterance."""
+_SIDES = 0.5
+"""Correlation, negative, of one lean with the next: who turned to one side turns to the other."""
 _PAUSE_FRAMES = 12
 """Half a second without a sound of hers: what comes is a new utterance."""
 
@@ -103,7 +105,7 @@ class Head:
         self._reach = Smooth(0.3, _SWAY["idle"])
         self._voice = _Voice()
         self._lean = [Smooth(_LEAN_SECONDS) for _ in range(3)]
-        self._leaning = np.zeros(3)
+        self._leaning = self._last_lean = np.zeros(3)
         self._silent = _PAUSE_FRAMES
         self._begins = True
         self._nod = Pulse()
@@ -134,7 +136,9 @@ class Head:
         """Yaw, pitch and roll of what the voice does, leans and nods."""
         heard = prosody is not None and prosody.loudness > _AUDIBLE
         if heard and self._begins and (self._silent >= _PAUSE_FRAMES or self._random.random() < _LEANS_AGAIN):
-            self._leaning = _LEAN * self._random.standard_normal(3)
+            fresh = _LEAN * self._random.standard_normal(3)
+            self._last_lean = (1 - _SIDES**2) ** 0.5 * fresh - _SIDES * self._last_lean
+            self._leaning = self._last_lean
         if mood != "speaking":
             self._leaning = np.zeros(3)
         self._silent = 0 if heard else self._silent + 1
