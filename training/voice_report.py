@@ -122,7 +122,9 @@ def _section(pair: Pair) -> str:
 def _figure(value: object) -> str:
     if value is None:
         return "–"
-    return f"{value:.4g}" if isinstance(value, float) else html.escape(str(value))
+    if isinstance(value, float):
+        return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return html.escape(str(value))
 
 
 def _png(samples: Samples) -> bytes:
@@ -145,7 +147,7 @@ TEMPLATE = """<!doctype html>
 :root {{ color-scheme: dark }}
 body {{ font: 16px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 78rem; padding: 0 1rem; color: #f6f3ef;
   background: #0d1015 }}
-table {{ border-collapse: collapse; columns: 2 }}
+table {{ border-collapse: collapse }}
 th {{ text-align: left; font-weight: 500; padding-right: 2rem }}
 td {{ text-align: right; font-variant-numeric: tabular-nums }}
 section {{ border-top: 1px solid #333a44; margin-top: 1.5rem }}
