@@ -1,4 +1,4 @@
-"""What a voice adds to a process that already runs graphs: ``python -m training.voice_memory VOICE`` prints megabytes
+"""What a voice adds to a process that already draws a face: ``python -m training.voice_memory VOICE`` prints megabytes
 (10^6 bytes). Linux only."""
 
 from __future__ import annotations
@@ -7,13 +7,15 @@ import re
 import sys
 from pathlib import Path
 
-import openvino as ov
-from openvino import opset13 as ops
+import numpy as np
 
+from engines.media import COEFFS
+from engines.nerf.engine import load_renderer
 from training.voice_load import load_voice
 from training.voice_streaming import MEMORY_TEXT, MEMORY_TIMES
 
 PROCESS = Path("/proc/self")
+FACE = Path(__file__).parents[1] / "avatars/default"
 
 
 def resident_mb(key: str) -> float:
@@ -25,10 +27,8 @@ def resident_mb(key: str) -> float:
 
 
 def warm() -> None:
-    """Compiles and runs some graph, so that the runtime's own memory is there before the voice's."""
-    given = ops.parameter([1, 16], ov.Type.f32)
-    model = ov.Model([ops.relu(given)], [given], "warm")  # pyright: ignore[reportGeneralTypeIssues]
-    ov.Core().compile_model(model, "CPU", {"INFERENCE_NUM_THREADS": "1"}).create_infer_request().infer()
+    """Draws the shipped face once, as every server does: the runtime has its own memory before the voice comes."""
+    load_renderer(FACE).render(np.zeros(COEFFS, np.float32))
 
 
 def main() -> None:
