@@ -22,9 +22,9 @@ def load_voice(path: Path) -> TTS:
 
         return NeuralVoice(path)
     if path.suffix == ".onnx":
-        from engines.tts.piper import PiperTTS
+        from engines.tts.piper import PiperVoice
 
-        return PiperTTS(path)
+        return PiperVoice(path)
     if str(path) == ESPEAK:
         from engines.tts.espeak import EspeakTTS
 

@@ -130,8 +130,8 @@ class Roughness:
 
 
 def extra_memory_mb(voice: Path) -> float:
-    """What loading the voice in ``voice`` and a minute of speech add to the peak memory of a process that already runs
-    graphs, as the server does for the face; measured in a process of its own.
+    """What loading the voice in ``voice`` and a minute of speech add to the peak memory of a process that already draws
+    a face, as the server does; measured in a process of its own.
 
     Raises:
         ValueError: the process failed.
