@@ -2,7 +2,7 @@
 
 Everything is drawn from one seeded generator, and every state either decays or wraps, so that the motion is the same
 after ten hours as after ten seconds. Nothing jumps: moods, manners and emotions are eased, and only eyes and lids,
-which are fast in people too, move more than a few hundredths a frame.
+which are fast in people too, cross their range within two frames.
 """
 
 from __future__ import annotations
