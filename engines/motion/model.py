@@ -165,7 +165,7 @@ def load_model(path: Path = FILE) -> MotionModel:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name].astype(np.float32) for name in stored.files if name in shapes(_MOST_BLOCKS)}
-    except (OSError, ValueError, BadZipFile) as error:
+    except (OSError, ValueError, EOFError, BadZipFile) as error:
         raise ValueError(f"{path} is no motion model ({error}): install it again, or train one") from error
     return MotionModel(arrays)
 

@@ -71,7 +71,7 @@ def load_style(folder: Path) -> Style | None:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             values = {name: stored[name].astype(np.float32) for name in ("gain", "low", "high", "balance", "codebook")}
-    except (OSError, ValueError, KeyError, BadZipFile) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise ValueError(f"{path} holds no style ({error}): fit it again, or remove the file") from error
     codes = values["codebook"]
     fits = all(values[name].shape == (len(LIPS),) for name in ("gain", "low", "high", "balance"))

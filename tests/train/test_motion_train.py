@@ -1,0 +1,138 @@
+"""The motion model's training: the twin, targets from contours, a tiny fit, and its figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from engines.media import ARKIT_NAMES, SAMPLES_PER_FRAME, TimedPhone
+from engines.mel import BANDS
+from engines.motion.features import begin, hear, read_phones
+from engines.motion.model import LIPS, LOOKAHEAD, MotionModel, load_model
+from training.motion_fit import Batches, fit, inputs
+from training.motion_metrics import lag_ms, pearson, predicted, regressed
+from training.motion_nets import MotionNet, arrays
+from training.motion_rendered import closures
+from training.motion_set import FRAMES, Source, blocks, examples, phone_classes, sped, varied
+from training.motion_targets import fitted, lip_moves, opening
+from training.motion_train import write
+
+pytestmark = pytest.mark.train
+
+SPECTRUM = np.full(BANDS, -45, np.float32)
+PHONES = tuple(
+    TimedPhone(symbol, at * 2400, (at + 1) * 2400, 1) for at, symbol in enumerate(("SIL", "M", "AA", "T") * 5)
+)
+
+
+def _pcm(frames: int = 50) -> np.ndarray:
+    random = np.random.default_rng(0)
+    loud = np.repeat(random.uniform(0, 1, frames // 2), 2 * SAMPLES_PER_FRAME)
+    return (random.standard_normal(frames * SAMPLES_PER_FRAME) * 4000 * loud).astype(np.int16)
+
+
+def _source() -> Source:
+    pcm = _pcm()
+    loud = np.abs(pcm.reshape(50, -1).astype(float)).mean(1) / 4000
+    lips = np.zeros((50, len(LIPS)), np.float32)
+    lips[:, 0] = loud
+    return Source(pcm, lips, np.ones(50, np.float32), PHONES, False)
+
+
+def test_the_network_at_run_time_is_the_one_that_was_trained() -> None:
+    torch.manual_seed(0)
+    net = MotionNet().eval()
+    model = MotionModel(arrays(net, SPECTRUM))
+    pcm = _pcm()
+    state, out = model.phrase(None), []
+    for block in range(50):
+        samples = pcm[block * SAMPLES_PER_FRAME : (block + 1) * SAMPLES_PER_FRAME]
+        state, lips, _ = model.step(state, samples, read_phones(PHONES, block))
+        out.append(lips)
+    heard = blocks(begin(SPECTRUM), pcm)
+    with torch.no_grad():
+        twin = net(inputs(heard[None], phone_classes(PHONES, 50)[None], None))[0][0].numpy()
+    assert np.allclose(np.stack(out), np.clip(twin, 0, 1), atol=1e-3)
+
+
+def test_hearing_all_at_once_is_hearing_block_by_block() -> None:
+    pcm = _pcm()
+    heard, out = begin(SPECTRUM), []
+    for block in pcm.reshape(-1, SAMPLES_PER_FRAME):
+        heard, sound = hear(heard, block)
+        out.append(sound)
+    assert np.allclose(np.concatenate(out), blocks(begin(SPECTRUM), pcm), atol=1e-3)
+
+
+def test_targets_follow_the_contours_where_the_tracker_reports_nothing() -> None:
+    shapes = np.zeros((10, 52), np.float32)
+    raised = [index for index, name in enumerate(ARKIT_NAMES) if name.startswith("mouthUpperUp")]
+    moved = np.linspace(0, 0.4, 10)[:, None, None] * lip_moves()[raised].sum(0)
+    found = fitted(shapes, moved.astype(np.float32))
+    assert found[-1, raised[0]] > 0.1
+    assert found.min() >= 0
+    made = opening(np.einsum("tk,kpc->tpc", found, lip_moves()))
+    assert np.abs(made - opening(moved)).max() < 0.01
+
+
+def test_a_faster_recording_takes_its_face_along() -> None:
+    from fractions import Fraction
+
+    quick = sped(_source(), Fraction(5, 4))
+    assert len(quick.lips) == len(quick.pcm) // SAMPLES_PER_FRAME == 40
+    assert quick.phones[4].start == round(_source().phones[4].start / 1.25)
+    assert pearson(quick.lips[:, 0], np.abs(quick.pcm.reshape(40, -1).astype(float)).mean(1)) > 0.9
+
+
+def test_variants_keep_length_and_range() -> None:
+    random = np.random.default_rng(0)
+    for _ in range(6):
+        other = varied(_source(), random)
+        assert len(other.pcm) == len(other.lips) * SAMPLES_PER_FRAME
+        assert np.abs(other.pcm).max() > 0
+
+
+def test_a_fit_learns_and_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
+    found = examples(_source(), SPECTRUM)
+    assert found[0].lips.shape == (FRAMES, len(LIPS))
+    data = Batches.of(found)
+    told: list[str] = []
+    fit(data, tmp_path, 0.05, resume=False, seed=0, tell=told.append)
+    net = fit(data, tmp_path, 0.1, resume=True, seed=0, tell=told.append)
+    with torch.no_grad():
+        made = net(inputs(data.heard, data.phones, None))[0][0].numpy()
+    assert pearson(made[LOOKAHEAD:52, 0], data.lips[0, LOOKAHEAD:52, 0].astype(float)) > 0.6
+    write(arrays(net, SPECTRUM), tmp_path / "motion.npz")
+    assert load_model(tmp_path / "motion.npz").phrase(None).entered.shape[0] == 4
+    with pytest.raises(ValueError, match="nothing to train on"):
+        Batches.of([])
+
+
+def test_lag_is_found_between_frames() -> None:
+    time = np.arange(200) / 25
+    truth = np.sin(2 * np.pi * time) + np.sin(2 * np.pi * 1.7 * time)
+    late = np.sin(2 * np.pi * (time - 0.05)) + np.sin(2 * np.pi * 1.7 * (time - 0.05))
+    assert lag_ms(late, truth) == pytest.approx(50, abs=6)
+    assert pearson(np.ones(10), np.arange(10)) == 0
+
+
+def test_a_linear_model_is_recovered() -> None:
+    random = np.random.default_rng(0)
+    inputs_ = random.standard_normal((500, 3))
+    truth = inputs_ @ np.array([1.0, -2.0, 0.5]) + 3
+    assert np.allclose(predicted(inputs_, regressed(inputs_, truth)), truth, atol=0.02)
+
+
+def test_closures_and_false_ones_are_counted() -> None:
+    phones = (
+        TimedPhone("AA", 0, 4800), TimedPhone("M", 4800, 6720), TimedPhone("T", 6720, 9600),
+        TimedPhone("AA", 9600, 14400), TimedPhone("B", 16320, 17280),
+    )  # fmt: skip
+    gaps = np.full(20, 8.0)
+    gaps[6] = 1.0
+    assert closures(gaps, phones) == ([True, False], [False, False])
+    gaps[12] = 0.5
+    assert closures(gaps, phones)[1] == [False, True]
