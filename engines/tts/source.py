@@ -37,7 +37,7 @@ _WINDOW_OUT = _WINDOW / np.float32(1.5)
 _NOISE_SEED, _WHISPER_SEED = 5, 6
 """The same text sounds the same every time."""
 
-_WHISPER_HIGH, _WHISPER_LOW = 9.0, -3.0
+_WHISPER_HIGH, _WHISPER_LOW = 6.0, -6.0
 """Decibels. Whispered vowels lack some 12 dB of what voiced ones have below 1.5 kHz (Ito, Takeda, Itakura, Analysis and
 recognition of whispered speech, Speech Communication 45(2), 2005); the rest is raised so that she is still heard, about
 8 dB below her voice."""
