@@ -22,7 +22,7 @@ from server.config_keys import OPENAI_URL, Config, Section
 DEFAULT_FILE = Path("visavis.toml")
 PROJECT = Path(__file__).resolve().parent.parent
 
-VOICE_FILES = ("neural",)
+VOICE_FILES = ("neural", "piper")
 """Providers whose voice is a path."""
 
 SECRETS = {

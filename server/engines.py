@@ -89,6 +89,12 @@ def _voice(config: Config) -> TTS | RemoteTTS:
 
         # Its scale of pitch is an octave down to 0 and an octave up to 100 (pitch_adjust_tab in its synthdata.cpp).
         return EspeakTTS(tts.voice or VOICE, round(RATE * tts.rate), round(50 * (1 + tts.pitch / 12)))
+    if tts.provider == "piper":
+        from engines.tts.piper import PiperVoice
+
+        if not tts.voice:
+            raise ValueError("tts.provider is piper: set tts.voice to its MODEL.onnx")
+        return PiperVoice(Path(tts.voice), tts.rate)
     from engines.tts.voice import NeuralVoice
 
     said = dict(entry.split(":", 1) for entry in tts.pronunciations)

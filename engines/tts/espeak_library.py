@@ -30,6 +30,7 @@ _EVENT_END, _EVENT_WORD, _EVENT_PHONE = 0, 1, 7
 _OUTPUT_SYNCHRONOUS = 2
 _INIT_PHONE_EVENTS, _INIT_IPA, _INIT_DONT_EXIT = 0x1, 0x2, 0x8000
 _UTF8 = 1
+_AS_IPA = 0x02
 _RATE, _PITCH = 1, 3
 
 
@@ -86,6 +87,7 @@ class Library:
         if self.rate <= 0:
             raise SpeechError("espeak-ng could not start; reinstall it: pip install --force-reinstall espeakng-loader")
         self._lib.espeak_SetSynthCallback(self._callback)
+        self._lib.espeak_TextToPhonemes.restype = ctypes.c_char_p
 
     def speak(self, text: str, voice: str, rate: int, pitch: int) -> Raw:
         """Synthesise `text` whole.
@@ -101,6 +103,21 @@ class Library:
                 raise SpeechError("espeak-ng refused the text")
             pcm = np.concatenate(self._pcm) if self._pcm else np.zeros(0, np.int16)
             return Raw(pcm, tuple(self._words), tuple(self._phones))
+
+    def phonemes(self, text: str, voice: str) -> str:
+        """`text` in IPA, words apart by spaces.
+
+        Raises:
+            SpeechError: the voice is unknown.
+        """
+        data = ctypes.create_string_buffer(text.encode("utf-8", "ignore"))
+        place = ctypes.c_void_p(ctypes.addressof(data))
+        said: list[str] = []
+        with self._lock:
+            self._choose(voice, *(self._settings or ("", 175, 50))[1:])
+            while place.value:
+                said.append(self._lib.espeak_TextToPhonemes(ctypes.byref(place), _UTF8, _AS_IPA).decode())
+        return " ".join(said).strip()
 
     def _choose(self, voice: str, rate: int, pitch: int) -> None:
         if self._settings == (voice, rate, pitch):
