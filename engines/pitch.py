@@ -21,6 +21,7 @@ _WINDOW = 150  # 25 ms at 6 kHz: a period and a half of the lowest pitch
 _SHORTEST, _LONGEST = int(_RATE / HIGHEST), int(_RATE / LOWEST) + 1
 _SPAN = _WINDOW + _LONGEST + 1
 _FFT = 512
+_STARTS = _SPAN - _WINDOW - np.arange(_LONGEST + 2)
 _LAG_WEIGHT = 0.25  # RAPT's 0.3: of two equal peaks the shorter period is the true one
 _NEAR_WEIGHT, _NEAR = 0.15, 0.12  # how much better a peak is that lies within 12 % of the period before
 _VOICED, _SURE = 0.35, 0.75  # correlations of breath and hiss stay below the first, of vowels above the second
@@ -30,26 +31,33 @@ NEEDS = (_SPAN - 1) * _DECIMATION + len(_TAPS)
 """Samples that one estimate looks back at (67 ms)."""
 
 
-def correlate(samples: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """How well each window repeats itself after each lag.
+def correlate(samples: NDArray[np.float32], count: int, hop: int) -> NDArray[np.float32]:
+    """How well the last 25 ms before each estimate repeat themselves after each lag.
 
     Args:
-        samples: float32[n, NEEDS]: for each estimate the samples up to its moment, -32768..32767 at `SAMPLE_RATE`.
+        samples: float32[NEEDS + (count - 1)·hop], -32768..32767 at `SAMPLE_RATE`, up to the last estimate's moment.
+        count: estimates, one every `hop` samples (a multiple of 4).
 
     Returns:
-        float32[n, lags], from lag 0 on, -1..1, and float32[n], the windows' rms.
+        float32[count, lags], from lag 0 on, -1..1.
     """
-    strided = np.lib.stride_tricks.sliding_window_view(samples, len(_TAPS), axis=1)[:, ::_DECIMATION]
-    low = strided @ _TAPS
-    low -= low.mean(1, keepdims=True)
+    decimated = np.correlate(samples, _TAPS)[::_DECIMATION]
+    low = windows(decimated, _SPAN, hop // _DECIMATION, count)
+    low = low - low.mean(1, keepdims=True)
+    spectrum = np.fft.rfft(low, _FFT)
     head = np.fft.rfft(low[:, -_WINDOW:], _FFT)
-    starts = _SPAN - _WINDOW - np.arange(_LONGEST + 2)
-    product = np.fft.irfft(np.conj(head) * np.fft.rfft(low, _FFT), _FFT)[:, starts]
-    power = np.cumsum(np.pad(np.square(low), ((0, 0), (1, 0))), axis=1, dtype=np.float64)
-    local = power[:, starts + _WINDOW] - power[:, starts]
-    floor = _QUIET**2 * _WINDOW
-    correlation = product / np.sqrt((local[:, :1] + floor) * (local + floor))
-    return correlation.astype(np.float32), np.sqrt(local[:, 0] / _WINDOW).astype(np.float32)
+    product = np.fft.irfft(np.conj(head) * spectrum, _FFT)[:, _STARTS]
+    power = np.zeros((count, _SPAN + 1))
+    np.cumsum(np.square(low), axis=1, dtype=np.float64, out=power[:, 1:])
+    local = power[:, _STARTS + _WINDOW] - power[:, _STARTS] + _QUIET**2 * _WINDOW
+    return (product / np.sqrt(local[:, :1] * local)).astype(np.float32)
+
+
+def windows(samples: NDArray[np.float32], length: int, hop: int, count: int) -> NDArray[np.float32]:
+    """A view [count, length] of the last windows of `samples`, `hop` apart."""
+    first = len(samples) - length - (count - 1) * hop
+    step = samples.strides[0]
+    return np.lib.stride_tricks.as_strided(samples[first:], (count, length), (hop * step, step))
 
 
 def follow(correlation: NDArray[np.float32], hertz: float) -> NDArray[np.float32]:

@@ -107,10 +107,10 @@ def analyse(samples: NDArray[np.float32], hertz: float = 0.0) -> Analysis:
         samples: float32[TAIL + n·HOP].
         hertz: the pitch before.
     """
-    windows = np.lib.stride_tricks.sliding_window_view(samples[TAIL + HOP - WINDOW :], WINDOW)[::HOP]
-    longer = np.lib.stride_tricks.sliding_window_view(samples[TAIL + HOP - pitch.NEEDS :], pitch.NEEDS)[::HOP]
-    correlation, _ = pitch.correlate(longer)
-    return Analysis(log_mel(windows), pitch.follow(correlation, hertz))
+    count = (len(samples) - TAIL) // HOP
+    recent = samples[len(samples) - pitch.NEEDS - (count - 1) * HOP :]
+    bands = log_mel(pitch.windows(samples, WINDOW, HOP, count))
+    return Analysis(bands, pitch.follow(pitch.correlate(recent, count, HOP), hertz))
 
 
 def compare(heard: Heard, found: Analysis) -> tuple[Heard, NDArray[np.float32]]:

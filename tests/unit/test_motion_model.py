@@ -112,8 +112,8 @@ def test_pitch_of_a_buzz(hertz: float) -> None:
 
 def test_noise_has_no_pitch() -> None:
     random = np.random.default_rng(0)
-    noise = (random.standard_normal((40, pitch.NEEDS)) * 3000).astype(np.float32)
-    assert (pitch.follow(pitch.correlate(noise)[0], 0.0)[:, 1] > 0.3).mean() < 0.1
+    noise = (random.standard_normal(pitch.NEEDS + 99 * 240) * 3000).astype(np.float32)
+    assert (pitch.follow(pitch.correlate(noise, 100, 240), 0.0)[:, 1] > 0.3).mean() < 0.1
 
 
 def test_what_is_heard_is_finite_whatever_sounds() -> None:
