@@ -23,6 +23,9 @@ CELLS = 64
 MOUTH_CELLS = 40
 """Cells taken as the mouth: 20 x 2 or 8 x 5 of them, the lips and the chin of a portrait."""
 
+MOUTH_WINDOW = (10, 12)
+"""Rows and columns that hold a portrait's open mouth and chin: 80 x 96 pixels at 512."""
+
 STILL = 2.5
 """A mouth moves when its change is this many times the idle face's (95th percentile): idle heads drift and sway."""
 
@@ -86,18 +89,31 @@ def changes(pictures: Sequence[Picture]) -> NDArray[np.float32]:
     return (np.abs(np.diff(stack, axis=0)) / frames[:, None, None]).astype(np.float32)
 
 
-def mouth_of(idle: NDArray[np.float32], speech: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """The cells that move most in speech beyond how much they move in idle: bool[64, 64], 40 of them true.
+def jerks(pictures: Sequence[Picture]) -> NDArray[np.float32]:
+    """float32[n - 2, 64, 64]: how suddenly each cell's change changed, at each picture but the first and the last.
 
-    Blinks, gaze and the head's sway are in both, so they cancel; lips and chin are left.
+    A head that nods or turns with the voice moves many cells, but smoothly; lips change their mind within a picture.
+    """
+    stack = np.stack([picture.cells for picture in pictures])
+    return np.abs(np.diff(stack, n=2, axis=0)).astype(np.float32)
+
+
+def mouth_of(idle: NDArray[np.float32], speech: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Where lips and chin are: bool[64, 64], 40 cells true, all within the `MOUTH_WINDOW` that moves most in speech.
+
+    Blinks and gaze are in idle too, so they cancel.
 
     Args:
-        idle: `changes` of a silent face.
+        idle: `jerks` of a silent face.
         speech: those of a speaking one.
     """
     gain = speech.mean(axis=0) - idle.mean(axis=0)
-    threshold = np.partition(gain.ravel(), -MOUTH_CELLS)[-MOUTH_CELLS]
-    return gain >= threshold
+    windows = np.lib.stride_tricks.sliding_window_view(gain, MOUTH_WINDOW).sum(axis=(2, 3))
+    row, column = np.unravel_index(windows.argmax(), windows.shape)
+    inside = np.full_like(gain, -np.inf)
+    window = (slice(row, row + MOUTH_WINDOW[0]), slice(column, column + MOUTH_WINDOW[1]))
+    inside[window] = gain[window]
+    return inside >= np.partition(inside.ravel(), -MOUTH_CELLS)[-MOUTH_CELLS]
 
 
 def stillness(idle: NDArray[np.float32], mouth: NDArray[np.bool_]) -> float:

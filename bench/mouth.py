@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.inbox import BenchError
-from bench.measure import FRAME_S, Picture, changes, mouth_of, stillness
+from bench.measure import FRAME_S, Picture, changes, jerks, mouth_of, stillness
 from bench.recording import Recording
 
 ENOUGH = 12
@@ -59,7 +59,8 @@ class Mouth:
                 f"too few pictures came to find her mouth: {silent.sum()} while she was silent, {spoken.sum()} while "
                 "she spoke; begin the script with `silence` and a whole answer"
             )
-        found = mouth_of(moved[silent], moved[spoken])
+        sudden = jerks(taught)
+        found = mouth_of(sudden[silent[:-1] & silent[1:]], sudden[spoken[:-1] & spoken[1:]])
         return cls(recording.pictures, found, stillness(moved[silent], found), np.concatenate([[False], silent]))
 
     @cached_property
