@@ -80,7 +80,8 @@ def train_voice(
             )  # fmt: skip
     except (ValueError, OSError, SpeechError) as error:
         raise fail(str(error)) from None
-    console.print(f"{output}: visavis serve --set tts.voice={output}", markup=False, soft_wrap=True)
+    serving = f"visavis serve --set tts.provider=neural --set tts.voice={output}"
+    console.print(f"{output}: {serving}", markup=False, soft_wrap=True)
 
 
 def evaluate_voice(

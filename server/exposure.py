@@ -6,7 +6,9 @@ import ssl
 from pathlib import Path
 
 from engines.avatar_meta import read_meta
+from engines.tts.bundle import read_voice
 from server.config import Config, is_loopback
+from server.engines import voice_folder
 
 
 def warning(config: Config) -> str | None:
@@ -39,4 +41,20 @@ def check_avatar(config: Config) -> None:
         raise ValueError(
             f"{config.avatar.path} is marked local-test, as its person's consent is not recorded: serve it on "
             "127.0.0.1, or train it again with --consent"
+        )
+
+
+def check_voice(config: Config) -> None:
+    """
+    Raises:
+        ValueError: others would hear somebody who was never asked.
+        SpeechError: the voice can't be read.
+    """
+    if config.tts.provider != "neural" or is_loopback(config.server.host):
+        return
+    folder = voice_folder(config)
+    if read_voice(folder).consent is None:
+        raise ValueError(
+            f"{folder} is marked local-test, as its speaker's consent is not recorded: serve it on 127.0.0.1, or train "
+            "it again with --consent"
         )

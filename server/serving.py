@@ -14,7 +14,7 @@ from engines.tts import SpeechError
 from server.app import create_app
 from server.config import Config
 from server.engines import build_engines
-from server.exposure import check_avatar, check_certificate, warning
+from server.exposure import check_avatar, check_certificate, check_voice, warning
 from server.observe import log_json
 from server.websocket import PING_S, LivelyWebSocket
 
@@ -51,6 +51,7 @@ def serve(config: Config, tell: Callable[[str], None]) -> None:
         tell("Loading voice, ears and face …")
         try:
             check_avatar(config)
+            check_voice(config)
             engines = build_engines(config)
         except (OSError, ValueError, SpeechError) as error:
             raise ServingError(str(error)) from error

@@ -53,7 +53,7 @@ class Credits:
 
     name: str
     licence: str
-    consent: str
+    consent: str | None
     source: str
 
 

@@ -48,11 +48,12 @@ class Speaker:
     """Whose voice it is, as `voice.json` tells it.
 
     Attributes:
-        consent: that the speaker agreed, in their words or by a record.
+        consent: what the speaker agreed to, in their words; None where nobody was asked, which keeps the voice on the
+            machine that made it.
     """
 
     name: str
-    consent: str
+    consent: str | None
     licence: str = "the speaker's own"
 
 
@@ -73,10 +74,10 @@ def adapt(
         seconds: use no more of the recording than this.
 
     Raises:
-        ValueError: no consent, or a recording that is silent, clipped, too short or without words.
+        ValueError: a recording that is silent, clipped, too short or without words, or a consent without a word.
     """
-    if not speaker.consent.strip():
-        raise ValueError("a voice is made only with its speaker's consent: give --consent and what they agreed to")
+    if speaker.consent is not None and not speaker.consent.strip():
+        raise ValueError("the speaker's consent is empty: give what they agreed to")
     parts, voice = read_bundle(base)
     parts = parts.to(device).eval()
     with tempfile.TemporaryDirectory() as folder:
@@ -94,7 +95,7 @@ def adapt(
         **{key: voice[key] for key in ("gain_db", "styles")},
         "name": speaker.name, "timbre": [round(float(value), 5) for value in timbre],
         "log_f0_mean": manner.f0[0], "log_f0_sd": manner.f0[1], "licence": speaker.licence,
-        "consent": speaker.consent.strip(),
+        "consent": speaker.consent,
         "source": f"{voice['name']}, with {kind} from {duration:.0f} seconds of speech",
         "figures": {},
     })  # fmt: skip

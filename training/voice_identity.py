@@ -71,8 +71,11 @@ def identity(verifier: Verifier, folder: Path, made: Sequence[Samples]) -> dict[
         speaker whose folder lies beside ``folder``; None without one), and the verifier's equal error rates.
     """
     speaker = Speaker(verifier, folder)
-    others = sorted(place.parent for place in folder.resolve().parent.glob("*/metadata.csv"))
-    strangers = [Speaker(verifier, other) for other in others if other != folder.resolve()]
+    strangers: list[Speaker] = []
+    for table in sorted(folder.resolve().parent.glob("*/metadata.csv")):
+        if table.parent != folder.resolve():
+            with suppress(ValueError):  # a neighbour that is no use is no reason not to evaluate
+                strangers.append(Speaker(verifier, table.parent))
     return {
         "similarity": speaker.similarity(_embedded(verifier, made)),
         "similarity_ceiling": speaker.ceiling,

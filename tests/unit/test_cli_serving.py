@@ -22,7 +22,8 @@ from cryptography.hazmat.primitives.serialization import (
 
 from server import serving
 from server.config import load_config
-from server.exposure import check_avatar, check_certificate, warning
+from server.exposure import check_avatar, check_certificate, check_voice, warning
+from tests.unit.voice_bundle import write_voice
 
 pytestmark = pytest.mark.unit
 
@@ -63,6 +64,18 @@ def test_a_person_who_was_not_asked_is_shown_on_loopback_alone(tmp_path: Path, h
     else:
         with pytest.raises(ValueError, match=r"local-test.*--consent"):
             check_avatar(config)
+
+
+@pytest.mark.parametrize(("host", "heard"), [("127.0.0.1", True), ("0.0.0.0", False)])
+def test_a_voice_whose_speaker_was_not_asked_is_heard_on_loopback_alone(tmp_path: Path, host: str, heard: bool) -> None:
+    folder = write_voice(tmp_path / "voice")
+    settings = {"server.host": host, "server.insecure": True, "tts.provider": "neural", "tts.voice": str(folder)}
+    config = load_config(None, settings, {})
+    if heard:
+        check_voice(config)
+    else:
+        with pytest.raises(ValueError, match=r"local-test.*--consent"):
+            check_voice(config)
 
 
 def test_headers_of_proxies_are_not_believed() -> None:
