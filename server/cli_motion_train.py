@@ -1,4 +1,4 @@
-"""`visavis train-motion · evaluate-motion`: how speech moves the mouth."""
+"""`visavis train-motion · evaluate-motion · fit-style`: how speech moves the mouth, and a person's own."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ DEFAULT_AVATAR = Path(__file__).parent.parent / "avatars/default"
 def register(app: typer.Typer) -> None:
     app.command("train-motion")(train_motion)
     app.command("evaluate-motion")(evaluate_motion)
+    app.command("fit-style")(fit_style)
 
 
 def train_motion(
@@ -73,3 +74,21 @@ def evaluate_motion(
     except (ValueError, OSError) as error:
         raise fail(str(error)) from None
     show(figures, as_json)
+
+
+def fit_style(
+    capture: Annotated[Path, typer.Argument(help="Folder of the capture of a person's video.")],
+    avatar: Annotated[Path, typer.Argument(help="Folder of the avatar, which gets the style.")],
+) -> None:
+    """Give an avatar its person's own way of moving the mouth."""
+    from engines.motion.style import save_style
+    from training.capture import load
+    from training.motion_style import fit_style as run
+
+    if not (avatar / "meta.json").is_file():
+        raise fail(f"{avatar} holds no avatar: give the folder that `visavis train` wrote")
+    try:
+        save_style(run(load(capture)), avatar)
+    except (ValueError, OSError) as error:
+        raise fail(str(error)) from None
+    console.print(f"{avatar}: speaks with the mouth of {capture}", markup=False, soft_wrap=True)

@@ -51,8 +51,8 @@ JAW, LID = ARKIT_NAMES.index("jawOpen"), ARKIT_NAMES.index("eyeBlinkLeft")
 LONGEST_SHIFT_S = 1.0
 SHEET = 1
 """Which of the held-out utterances is shown picture by picture."""
-DRAWN = 16
-"""Held-out utterances that are rendered: about a hundred closures."""
+DRAWN = 10
+"""Held-out utterances that are rendered: some thirty closures."""
 
 Tell = Callable[[str], None]
 

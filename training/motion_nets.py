@@ -11,9 +11,9 @@ from torch.nn import functional
 from engines.motion.features import CLASSES, FEATURES, STEPS
 from engines.motion.model import FRONT, KERNEL, LIPS, NARROW, WIDTH
 
-DILATIONS = (1,)
-"""Of the residual blocks. One alone sees a syllable; four see words, of which a corpus of few teaches too much."""
-DROPOUT = 0.25
+DILATIONS = (1, 1, 2, 2)
+"""Of the residual blocks."""
+DROPOUT = 0.15
 
 
 class Block(nn.Module):

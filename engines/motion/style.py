@@ -18,6 +18,7 @@ from engines.media import ARKIT_NAMES, COEFFS, Coeffs
 from engines.motion.model import LIPS, Lips
 
 NEIGHBOURS, SHARE = 10, 0.25
+_ARRAYS = ("gain", "low", "high", "balance", "share", "codebook")
 _RIDGE = 1e-3
 """Next to the neighbours' mean squared distance: alike ones share the weight."""
 MOST_CODES = 512
@@ -32,6 +33,7 @@ class Style:
     Attributes:
         gain: float32[14], of each shape of `LIPS`. low, high: float32[14], its range.
         balance: float32[14], -1..1: how much more of it the left side has (right: less).
+        share: float32[14], 0..1: how far each follows the codebook; 0 where the video tells nothing of it.
         codebook: float32[n, 14], n >= `NEIGHBOURS`: mouths that the person made.
     """
 
@@ -39,19 +41,21 @@ class Style:
     low: Lips
     high: Lips
     balance: Lips
+    share: Lips
     codebook: NDArray[np.float32]
 
     def of(self, lips: Lips) -> Lips:
         """The mouth as this person would make it, float32[14]."""
         own = lips * self.gain
-        distance = np.square(self.codebook - own).sum(1)
-        nearest = self.codebook[np.argpartition(distance, NEIGHBOURS - 1)[:NEIGHBOURS]]
-        away = nearest - own
+        away = (self.codebook - own) * (self.share > 0)
+        distance = np.square(away).sum(1)
+        nearest = np.argpartition(distance, NEIGHBOURS - 1)[:NEIGHBOURS]
+        away = away[nearest]
         gram = away @ away.T
         gram[np.diag_indices(NEIGHBOURS)] += _RIDGE * np.trace(gram) / NEIGHBOURS + 1e-6
         weights = np.linalg.solve(gram, np.ones(NEIGHBOURS, np.float32))
         weights /= weights.sum()
-        mixed = (1 - SHARE) * own + SHARE * (weights.astype(np.float32) @ nearest)
+        mixed = own + self.share * (weights.astype(np.float32) @ away)
         return np.clip(mixed, self.low, self.high).astype(np.float32)
 
     def expand(self, lips: Lips) -> Coeffs:
@@ -70,11 +74,11 @@ def load_style(folder: Path) -> Style | None:
         return None
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            values = {name: stored[name].astype(np.float32) for name in ("gain", "low", "high", "balance", "codebook")}
+            values = {name: stored[name].astype(np.float32) for name in _ARRAYS}
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise ValueError(f"{path} holds no style ({error}): fit it again, or remove the file") from error
     codes = values["codebook"]
-    fits = all(values[name].shape == (len(LIPS),) for name in ("gain", "low", "high", "balance"))
+    fits = all(values[name].shape == (len(LIPS),) for name in _ARRAYS[:-1])
     if not fits or codes.ndim != 2 or codes.shape[1] != len(LIPS) or not NEIGHBOURS <= len(codes) <= MOST_CODES:
         raise ValueError(f"{path} was written by another version: fit the style again, or remove the file")
     if not all(np.isfinite(value).all() for value in values.values()):
@@ -85,10 +89,7 @@ def load_style(folder: Path) -> Style | None:
 def save_style(style: Style, folder: Path) -> None:
     """Into an avatar's folder."""
     with (folder / FILE).open("wb") as file:
-        np.savez(
-            file, allow_pickle=False, gain=style.gain, low=style.low, high=style.high, balance=style.balance,
-            codebook=style.codebook,
-        )  # fmt: skip
+        np.savez(file, allow_pickle=False, **{name: getattr(style, name) for name in _ARRAYS})
 
 
 def _sides(suffix: str) -> NDArray[np.float32]:

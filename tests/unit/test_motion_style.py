@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ def _style(gain: float = 1.0, balance: float = 0.0, high: float = 1.0, spread: f
         np.zeros(COUNT, np.float32),
         np.full(COUNT, high, np.float32),
         np.full(COUNT, balance, np.float32),
+        np.full(COUNT, 0.25, np.float32),
         (random.uniform(0, 0.5, (64, COUNT)) * spread).astype(np.float32),
     )
 
@@ -66,7 +68,9 @@ def test_a_broken_style_is_refused(tmp_path: Path, codes: int) -> None:
     with pytest.raises(ValueError, match="holds no style"):
         load_style(tmp_path)
     good = _style()
-    save_style(Style(good.gain, good.low, good.high, good.balance, np.zeros((codes, COUNT), np.float32)), tmp_path)
+    save_style(
+        Style(good.gain, good.low, good.high, good.balance, good.share, np.zeros((codes, COUNT), np.float32)), tmp_path
+    )
     with pytest.raises(ValueError, match="another version"):
         load_style(tmp_path)
 
