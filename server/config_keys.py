@@ -232,12 +232,14 @@ class Voice(Section):
     )
     voice: str | None = Field(
         default=None,
-        description="The voice's folder (neural; unset: the avatar's own, or the shipped one) or MODEL.onnx (piper), or "
-        "its name, as the provider spells it.",
+        description="The voice's folder (neural; unset: the avatar's own, or the shipped one) or MODEL.onnx (piper), "
+        "or its name, as the provider spells it.",
         examples=["voices/anna"],
     )
     rate: float = Field(default=1, ge=0.5, le=2, description="Times as fast as the voice's own pace (not openai).")
-    pitch: float = Field(default=0, ge=-12, le=12, description="Semitones above the voice's own pitch (neural, espeak).")
+    pitch: float = Field(
+        default=0, ge=-12, le=12, description="Semitones above the voice's own pitch (neural, espeak)."
+    )
     energy: float = Field(default=0, ge=-12, le=12, description="Decibels louder than -20 LUFS (neural).")
     pronunciations: tuple[Pronunciation, ...] = Field(
         default=(),

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+import zipfile
 from functools import cache
 from pathlib import Path
 
@@ -47,10 +49,10 @@ class Letters:
         ValueError, OSError: the file is missing or damaged.
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
                 tables = [_Order(*(file[f"{part}{n}"] for part in _PARTS)) for n in range(1, ORDER + 1)]
                 return cls(file["graphones"], tables)
-        except (KeyError, ValueError, EOFError) as error:
+        except (KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(f"{path} is damaged ({error}): build it again with training/letters.py") from error
 
     def phones(self, word: str) -> Phones:
