@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import numpy as np
@@ -14,6 +15,9 @@ from bench.recording import ClockReading, Recording, Step
 
 PATIENCE_S = 30
 """Seconds until something expected counts as never coming: longer than a server's own patience with its model."""
+
+SILENCE_S = 0.25
+"""How often somebody who waits looks although nothing arrived."""
 
 PACKET = 480
 """Samples of one packet at 24 kHz: 20 ms."""
@@ -124,7 +128,9 @@ class Inbox:
                     if self.failure is not None:
                         raise BenchError(self.failure)
                     self._arrived.clear()
-                    await self._arrived.wait()
+                    with suppress(TimeoutError):
+                        # Silence can be what is waited for, and over a socket nothing arrives in it.
+                        await asyncio.wait_for(self._arrived.wait(), SILENCE_S)
                 return found
         except TimeoutError:
             raise BenchError(f"no {what} came for {patience:g} s") from None

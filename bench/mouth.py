@@ -18,6 +18,10 @@ ENOUGH = 12
 LESSON = 1500
 """Pictures from a recording's start that the mouth is learnt from: a minute."""
 
+SLOW = 0.1
+"""Share of its range by which a mouth may open or close in one picture and still count as resting: at that pace it
+would take 400 ms to open, and no syllable does."""
+
 QUIET_S = 0.5
 """From so long after her last sound on, her face is idle."""
 
@@ -76,13 +80,17 @@ class Mouth:
         return int(inside[0]) if len(inside) else None
 
     def still_from(self, since: float, until: float, run: int) -> float | None:
-        """Arrival of the last moving picture before the mouth stays still for `run` pictures; `since` if it does so
-        at once, None if it never does."""
+        """Arrival of the last picture in which the mouth opens or closes before it rests for `run` pictures; `since`
+        if it rests at once, None if it never does. A listening head may nod meanwhile."""
+        frames = np.maximum(1, np.round(np.diff(self._arrived, prepend=self._arrived[0]) / FRAME_S))
+        pace = np.abs(np.diff(self.aperture, prepend=self.aperture[0])) / frames
+        low, high = np.percentile(self.aperture, [5, 95])
         inside = np.flatnonzero((self._arrived >= since) & (self._arrived < until))
         last, quiet = since, 0
         for place in inside:
-            quiet = 0 if self.moves[place] else quiet + 1
-            last = float(self._arrived[place]) if self.moves[place] else last
+            opening = pace[place] > SLOW * (high - low)
+            quiet = 0 if opening else quiet + 1
+            last = float(self._arrived[place]) if opening else last
             if quiet >= run:
                 return last
         return None

@@ -12,7 +12,7 @@ import numpy as np
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from bench.serverproc import free_port
@@ -108,8 +108,12 @@ class Scripted:
         return picture
 
     def _on_message(self, message: str | bytes) -> None:
+        self.act(json.loads(message)["type"])
+
+    def act(self, kind: str) -> None:
+        """Do as an event of the protocol asks."""
         now = asyncio.get_running_loop().time()
-        match json.loads(message)["type"]:
+        match kind:
             case "response.create":
                 self.talks_from = now + self.script.think_s
                 self.talks_until = self.talks_from + self.script.speech_s
@@ -118,23 +122,56 @@ class Scripted:
                 self._peer.send(json.dumps({"type": "response.done"}))
 
 
+class Calls:
+    """The signalling of three kinds of server, in front of the same scripted calls."""
+
+    def __init__(self, script: Script) -> None:
+        self.running: list[asyncio.Task[None]] = []
+        self._script = script
+        self._last = Scripted(script)
+
+    async def _answer(self, offer: str) -> str:
+        answered: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._last = Scripted(self._script)
+        self.running.append(asyncio.create_task(self._last.run(offer, answered)))
+        return await answered
+
+    async def accept(self, request: Request) -> Response:
+        """`POST /v1/realtime/calls`, and a WHEP endpoint."""
+        return Response(await self._answer((await request.body()).decode()), 201, media_type="application/sdp")
+
+    async def offer(self, request: Request) -> Response:
+        """LiveTalking's."""
+        answer = await self._answer((await request.json())["sdp"])
+        return JSONResponse({"sdp": answer, "type": "answer", "sessionid": "one"})
+
+    async def human(self, request: Request) -> Response:
+        body = await request.json()
+        assert (body["sessionid"], body["type"]) == ("one", "chat")
+        self._last.act("response.create")
+        return JSONResponse({"code": 0, "msg": "ok"})
+
+    async def interrupt_talk(self, request: Request) -> Response:
+        assert (await request.json())["sessionid"] == "one"
+        self._last.act("response.cancel")
+        return JSONResponse({"code": 0, "msg": "ok"})
+
+
 @asynccontextmanager
 async def serving(script: Script) -> AsyncIterator[str]:
-    calls: list[asyncio.Task[None]] = []
-
-    async def accept(request: Request) -> Response:
-        answered: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        calls.append(asyncio.create_task(Scripted(script).run((await request.body()).decode(), answered)))
-        return Response(await answered, 201, media_type="application/sdp")
-
+    calls = Calls(script)
     port = free_port()
-    routes = [Route("/v1/realtime/calls", accept, methods=["POST"]), Route("/healthz", lambda _: Response("fine"))]
+    routes = [
+        *(Route(path, calls.accept, methods=["POST"]) for path in ("/v1/realtime/calls", "/whep")),
+        *(Route(f"/{name}", getattr(calls, name), methods=["POST"]) for name in ("offer", "human", "interrupt_talk")),
+        Route("/healthz", lambda _: Response("fine")),
+    ]
     app = Starlette(routes=routes)
     try:
         async with listening(uvicorn.Config(app, port=port, log_level="error", lifespan="off", ws="none")):
             yield f"http://127.0.0.1:{port}"
     finally:
-        for running in calls:
+        for running in calls.running:
             running.cancel()
             with suppress(asyncio.CancelledError):
                 await running
