@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from engines.media import SAMPLE_RATE, AudioChunk
 from engines.tags import Tag
@@ -205,6 +207,20 @@ def test_another_script_is_left_out_and_reported_once(voice: NeuralVoice, caplog
     assert words == ["hello", "world"]
     assert len(caplog.records) == 1
     assert "Привет" not in caplog.text
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(text=st.text(max_size=40), at=st.integers(0, 40), name=st.sampled_from(["calm", "whisper", "neutral", "joy"]))
+def test_any_text_is_spoken_or_left_out(voice: NeuralVoice, text: str, at: int, name: str) -> None:
+    chunks = list(voice.synthesize(text, [Tag(name, 0.5, at)]))
+    phones = [phone for chunk in chunks for phone in chunk.phones]
+    words = [word for chunk in chunks for word in chunk.words]
+    samples = sum(len(chunk.pcm) for chunk in chunks)
+    assert all(480 <= len(chunk.pcm) <= MAX_CHUNK for chunk in chunks)
+    assert all(a.end == b.start for a, b in pairwise(phones))
+    assert all(a.end <= b.start and a.text_end <= b.text_end for a, b in pairwise(words))
+    assert not phones or (phones[0].start == 0 and phones[-1].end == samples)
+    assert not words or words[-1].text_end == len(text)
 
 
 def test_a_word_can_be_given_its_pronunciation(folder: Path) -> None:
