@@ -61,22 +61,24 @@ def train_voice(
     def report(line: str) -> None:
         console.print(line, markup=False, soft_wrap=True)
 
-    budget = {} if minutes is None else {"minutes": minutes}
     called = name or output.resolve().name
     try:
         if from_scratch:
-            from training.voice import Credits, train
+            from training.voice import MINUTES, Credits, train
 
             credits_ = Credits(called, licence, consent, f"trained on {source.name}")
             folders = [source, *(also or ())]
-            train(folders, output, credits_, report, resume=resume, device=device, keep=keep, **budget)
+            train(
+                folders, output, credits_, report,
+                minutes=minutes or MINUTES, resume=resume, device=device, keep=keep,
+            )  # fmt: skip
         else:
-            from training.voice_adapt import Speaker, adapt
+            from training.voice_adapt import MINUTES, Speaker, adapt
 
             speaker = Speaker(called, consent, licence)
             adapt(
                 source, output, speaker, base, report,
-                zero_shot=zero_shot, keep=keep, seconds=seconds, device=device, **budget,
+                minutes=minutes or MINUTES, zero_shot=zero_shot, keep=keep, seconds=seconds, device=device,
             )  # fmt: skip
     except (ValueError, OSError, SpeechError) as error:
         raise fail(str(error)) from None
