@@ -46,6 +46,10 @@ ECHO_DELAY = 10
 """Windows (320 ms) before what was no speech counts as echo: a soft first consonant is louder than any echo, and only
 the vowel after it tells what it was."""
 
+ECHO_LASTS = 3
+"""Windows (96 ms) of the last 320 ms that must be as loud: a vowel's echo lasts so long. A cough or a bang does not,
+and taken for an echo it made her deaf to whoever interrupted in the two seconds after it."""
+
 ECHO_DECAY_DB = 6.0 * WINDOW / MIC_RATE
 """The remembered echo fades by 6 dB a second of playback, so that one loud moment does not deafen."""
 
@@ -209,7 +213,8 @@ class EchoFloor:
         self._heard += 1
         self._recent.append(level)
         while len(self._recent) > (0 if self.learning else ECHO_DELAY):
-            self._floor = max(self._recent.popleft(), self._floor - ECHO_DECAY_DB)
+            lasting = sorted(self._recent)[-ECHO_LASTS:][0]
+            self._floor = max(min(self._recent.popleft(), lasting), self._floor - ECHO_DECAY_DB)
 
     def doubt(self) -> None:
         """Somebody may have begun to speak: what was heard last was a soft first consonant, and no echo."""
