@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.measure import CELLS, VOICED, Cells
+from bench.network_line import Line
 from bench.recording import ClockReading, Recording, Step
 
 PATIENCE_S = 30
@@ -35,13 +36,15 @@ class BenchError(Exception):
 class Inbox:
     """Sound, pictures and events in the order of their arrival, and a way to wait for them."""
 
-    def __init__(self, clock: Callable[[], float], *, blind: bool = False) -> None:
+    def __init__(self, clock: Callable[[], float], *, blind: bool = False, line: Line | None = None) -> None:
         """
         Args:
             clock: seconds, for instance `asyncio.get_running_loop().time`.
             blind: keep times and loudness alone, for hours of it.
+            line: a bad one, for what comes by WebRTC.
         """
         self._blind = blind
+        self.line = line
         self.clock = clock
         self.steps: list[Step] = []
         self.readings: list[ClockReading] = []

@@ -43,6 +43,9 @@ class Peer:
         """The SDP offer, with complete candidates."""
         allow_loopback(self.connection)
         await self.connection.setLocalDescription(await self.connection.createOffer())
+        if self._inbox.line is not None:
+            self._inbox.notes["line"] = self._inbox.clock()
+            self._inbox.line.lay(self.connection, self._inbox.notes["line"])
         return self.connection.localDescription.sdp
 
     async def accept(self, answer: str) -> None:

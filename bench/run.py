@@ -17,11 +17,18 @@ Told = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
+class Alone:
+    """A measurement that needs no running server: it is given what one would be started with."""
+
+    measure: Callable[[Target, Told], Awaitable[Result]]
+
+
+@dataclass(frozen=True, slots=True)
 class Scenario:
     """One thing to measure."""
 
     name: str
-    measure: Callable[[Server, Told], Awaitable[Result]]
+    measure: Callable[[Server, Told], Awaitable[Result]] | Alone
 
 
 def run(target: Target, scenarios: Sequence[Scenario], console: Console) -> list[Result]:
@@ -36,13 +43,21 @@ def run(target: Target, scenarios: Sequence[Scenario], console: Console) -> list
 
 
 async def _run(target: Target, scenarios: Sequence[Scenario], progress: Progress) -> list[Result]:
+    """Those that need no server come first: one that idles would take its share of the machine."""
+
+    def teller(name: str) -> Told:
+        task = progress.add_task(name, total=1)
+        return lambda done, total: progress.update(task, completed=done, total=total)
+
     results: list[Result] = []
-    async with running_server(target) as server:
-        for scenario in scenarios:
-            task = progress.add_task(scenario.name, total=1)
-
-            def told(done: int, total: int, task: object = task) -> None:
-                progress.update(task, completed=done, total=total)  # pyright: ignore[reportArgumentType]
-
-            results.append(await scenario.measure(server, told))
+    served: list[tuple[str, Callable[[Server, Told], Awaitable[Result]]]] = []
+    for scenario in scenarios:
+        if isinstance(scenario.measure, Alone):
+            results.append(await scenario.measure.measure(target, teller(scenario.name)))
+        else:
+            served.append((scenario.name, scenario.measure))
+    if served:
+        async with running_server(target) as server:
+            for name, measure in served:
+                results.append(await measure(server, teller(name)))
     return results

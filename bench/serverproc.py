@@ -21,7 +21,12 @@ from bench.peer import fetch
 START_S = 120
 """Seconds that a server may take to load its engines: compiling the graphs on a busy machine."""
 
-COUNTERS = {"late_frames": "late_frames_total", "underruns": "underruns_total", "pts_jumps": "pts_jumps_total"}
+COUNTERS = {
+    "late_frames": "late_frames_total",
+    "underruns": "underruns_total",
+    "pts_jumps": "pts_jumps_total",
+    "microphone_lost": "microphone_lost_packets_total",
+}
 """Our key -> the server's counter."""
 
 
@@ -50,13 +55,14 @@ class Server:
 
     def __init__(self, url: str, target: Target, pid: int | None) -> None:
         self.url = url.rstrip("/")
+        self.target = target
         self.protocol = target.protocol
         self.key = target.key
         self.pid = pid
         """None for one that somebody else started: it may be on another machine."""
 
     async def counters(self) -> dict[str, int | None]:
-        """`late_frames`, `underruns` and `pts_jumps` since the server's start; None where it does not count them."""
+        """What is in `COUNTERS`, since the server's start; None where it does not count them."""
         metrics = await self._metrics()
         found = {key: metrics.get(name) for key, name in COUNTERS.items()}
         return {key: None if value is None else int(value) for key, value in found.items()}

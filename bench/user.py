@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bench.adapters import Adapter, dial
 from bench.inbox import PATIENCE_S, BenchError, Inbox
+from bench.network_line import Line
 from bench.recording import Recording, Step
 from bench.script import Act, Cough, Interrupt, Script, Wav
 from bench.speech import Speaker, Utterance, cough
@@ -256,16 +257,18 @@ async def perform(
     told: Callable[[int, int], None],
     *,
     blind: bool = False,
+    line: Line | None = None,
 ) -> Recording:
     """One whole call.
 
     Args:
         blind: keep times and loudness alone, for hours of it.
+        line: a bad one, for what comes by WebRTC.
 
     Raises:
         BenchError: the server can't be reached, refuses, or stays silent.
     """
-    inbox = Inbox(asyncio.get_running_loop().time, blind=blind)
+    inbox = Inbox(asyncio.get_running_loop().time, blind=blind, line=line)
     async with calling(url, key, protocol, inbox) as user:
         if protocol != "realtime-ws":
             await user.settle_in()

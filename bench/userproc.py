@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +19,7 @@ import typer
 import yaml
 
 from bench.inbox import BenchError
+from bench.network_line import Line, read_line
 from bench.recording import Recording
 from bench.script import Script, read_script
 from bench.user import perform
@@ -33,6 +36,7 @@ async def perform_apart(
     told: Callable[[int, int], None],
     *,
     blind: bool = False,
+    line: Line | None = None,
 ) -> Recording:
     """`bench.user.perform` in another process.
 
@@ -46,7 +50,8 @@ async def perform_apart(
         out = Path(folder) / "recording.npz"
         command = ["-m", "bench.userproc", "--url", url, "--protocol", protocol, "--out", str(out)]
         process = await asyncio.create_subprocess_exec(
-            sys.executable, *command, "--base", str(script.base), *(["--blind"] if blind else []), env=environment,
+            sys.executable, *command, "--base", str(script.base), *(["--blind"] if blind else []),
+            *(["--line", json.dumps(asdict(line))] if line else []), env=environment,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         assert process.stdin is not None
@@ -57,8 +62,8 @@ async def perform_apart(
             process.stdin.write(text.encode())
             process.stdin.close()
             words = asyncio.create_task(process.stderr.read())
-            async for line in process.stdout:
-                done, _, total = line.decode().partition(" ")
+            async for progress in process.stdout:
+                done, _, total = progress.decode().partition(" ")
                 told(int(done), int(total))
             status = await process.wait()
             said = (await words).decode(errors="replace").strip()
@@ -79,6 +84,7 @@ def main(
     protocol: Annotated[str, typer.Option(help="realtime, realtime-ws, whep or livetalking.")] = "realtime",
     base: Annotated[Path, typer.Option(help="Folder of the script's recordings.")] = Path(),
     blind: Annotated[bool, typer.Option("--blind", help="Keep times and loudness alone.")] = False,
+    line: Annotated[str | None, typer.Option(help="A bad line, in JSON.")] = None,
 ) -> None:
     """Perform the script on stdin; tells `done total` on stdout as it goes."""
 
@@ -88,7 +94,7 @@ def main(
     try:
         script = read_script(sys.stdin.read(), base)
         key = os.environ.get("VISAVIS_ACCESS_KEY")
-        recording = asyncio.run(perform(url, key, protocol, script, told, blind=blind))
+        recording = asyncio.run(perform(url, key, protocol, script, told, blind=blind, line=read_line(line)))
     except BenchError as error:
         print(error, file=sys.stderr)
         raise typer.Exit(FAILED) from None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from server import cli_bench_conditions
 from server.cli_bench_run import scenario
 from server.cli_common import AsJson, ConfigPath, Settings, fail, read_config, show
 
@@ -36,6 +37,7 @@ ROOMY = ("server.max_sessions=64",)
 
 
 def register(app: typer.Typer) -> None:
+    cli_bench_conditions.register(bench)
     app.add_typer(bench, name="bench")
 
 

@@ -15,10 +15,10 @@ from server.cli_common import AsJson, ConfigPath, Settings, console, fail, show
 
 if TYPE_CHECKING:
     from bench.result import Result
-    from bench.run import Told
+    from bench.run import Alone, Told
     from bench.serverproc import Server, Target
 
-    Measure = Callable[[Server, Told], Awaitable[Result]]
+    Measure = Callable[[Server, Told], Awaitable[Result]] | Alone
 
 WORSE = 1
 """Exit status where something is slower than the baseline by more than the tolerance."""

@@ -198,6 +198,7 @@ async def converse_webrtc(
         answered.set_result(peer.answer_sdp)
         await conversation.run(call, conversation.until(ended), _until_closed(peer))
     finally:
+        service.metrics.microphone_lost.inc(peer.microphone.lost)
         await peer.close()
 
 

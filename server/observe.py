@@ -55,6 +55,9 @@ class Metrics:
         self.late_frames = Counter("late_frames", "Frames that left without their picture.", registry=registry)
         self.underruns = Counter("underruns", "Gaps within speech.", registry=registry)
         self.pts_jumps = Counter("pts_jumps", "Stalls too long to catch up with.", registry=registry)
+        self.microphone_lost = Counter(
+            "microphone_lost_packets", "Packets of microphones that were missing and filled.", registry=registry
+        )
         ProcessCollector(registry=registry)
         Gauge("sessions", "Sessions now.", registry=registry).set_function(sessions)
 

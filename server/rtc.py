@@ -89,7 +89,7 @@ class Peer:
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=list(settings.ice_servers)))
         self._on_message = on_message
         self._clock = MediaClock(current_ntp_time)
-        self._microphone = Microphone(on_pcm, self._loop, OpusDecoder())
+        self.microphone = Microphone(on_pcm, self._loop, OpusDecoder())
         self._speech: EncodedTrack | None = None
         self._pictures: EncodedTrack | None = None
         self._channel: RTCDataChannel | None = None
@@ -159,7 +159,7 @@ class Peer:
         opus = [c for c in RTCRtpSender.getCapabilities("audio").codecs if c.mimeType == "audio/opus"]
         transceiver.setCodecPreferences(opus)
         patches.report_media_clock(transceiver.sender, self._speech.last_sent)
-        patches.divert_packets(transceiver.receiver, self._microphone)
+        patches.divert_packets(transceiver.receiver, self.microphone)
 
     def _add_video(self) -> PictureEncoder:
         settings = self._settings
@@ -291,7 +291,7 @@ class Peer:
     async def _close(self) -> None:
         self._end("closed")
         self._patience.cancel()
-        self._microphone.close()
+        self.microphone.close()
         self._outbox.clear()
         await self._connection.close()
         for track in (self._speech, self._pictures):

@@ -1,0 +1,43 @@
+"""The rest of `visavis bench`: under a bad network, against itself, against a bare sender, and against others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from server.cli_bench_run import scenario
+
+if TYPE_CHECKING:
+    from server.cli_bench_run import Measure
+
+Seconds = Annotated[float, typer.Option(min=5, max=3600, help="How long each line is bad.")]
+LossSeconds = Annotated[float, typer.Option(min=5, max=3600, help="The same, for the case of 1 % loss.")]
+Python = Annotated[Path | None, typer.Option(help="Python that has pipecat-ai.")]
+Install = Annotated[bool, typer.Option("--install", help="First put pipecat-ai into a folder of the user's cache.")]
+Turns = Annotated[int, typer.Option(min=2, max=1000, help="Questions to each of the two.")]
+Netem = Annotated[bool, typer.Option(help="Also through tc netem in a namespace, where that is allowed.")]
+
+
+def register(bench: typer.Typer) -> None:
+    """Add the commands to `visavis bench`."""
+
+    @scenario(bench, "network")
+    def bench_network(
+        seconds: Seconds = 20, loss_seconds: LossSeconds = 60, netem: Netem = True
+    ) -> Mapping[str, Measure]:
+        """Converse over bad lines: loss, jitter, reordering, a narrow link, a blackout."""
+        from bench.network import measure
+
+        return {"network": partial(measure, seconds=seconds, loss_seconds=loss_seconds, netem=netem)}
+
+    @scenario(bench, "compare")
+    def bench_compare(python: Python = None, install: Install = False, turns: Turns = 40) -> Mapping[str, Measure]:
+        """Our pipeline alone against pipecat-ai's, with the same stubs."""
+        from bench.compare import measure
+        from bench.run import Alone
+
+        return {"compare": Alone(partial(measure, python=python, turns=turns, make=install))}
