@@ -26,7 +26,7 @@ def train_motion(
         typer.Option(help="Folder of a voice's recordings with metadata.csv, taught by rules; repeatable."),
     ] = None,
     minutes: Annotated[float, typer.Option(min=0.01, help="Minutes of processor time to train.")] = 6,
-    variants: Annotated[int, typer.Option(min=0, help="Disturbed copies of every utterance.")] = 3,
+    variants: Annotated[int, typer.Option(min=0, help="Disturbed copies of every utterance.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
 ) -> None:

@@ -24,7 +24,7 @@ from training.motion_set import Example
 from training.motion_targets import lip_moves, opening
 
 BATCH = 24
-RATE, LAST_RATE = 1.5e-3, 5e-5
+RATE, LAST_RATE = 1e-3, 5e-5
 CLIP = 1.0
 WEAK = 0.15
 """Of a frame whose mouth is the rules', next to one of a tracked face; its jaw counts for nothing, as the rules know no

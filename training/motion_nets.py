@@ -10,10 +10,16 @@ from torch.nn import functional
 
 from engines.motion.features import CLASSES, FEATURES, STEPS
 from engines.motion.model import FRONT, KERNEL, LIPS, NARROW, WIDTH
+from training.motion_linear import Linear
 
 DILATIONS = (1, 1, 2, 2)
 """Of the residual blocks."""
 DROPOUT = 0.15
+_SHARED = {"jawOpen": 0.5, "mouthLowerDown": 0.4, "mouthUpperUp": 0.4, "mouthFunnel": 0.4}
+
+
+SHARES = np.array([_SHARED.get(name, 0.0) for name in LIPS], np.float32)
+"""Of the linear model in each shape: the half by which a new speaker's jaw is followed best."""
 
 
 class Block(nn.Module):
@@ -55,13 +61,14 @@ class MotionNet(nn.Module):
         return self.out(x).transpose(1, 2), self.phone(x).transpose(1, 2)
 
 
-def arrays(net: MotionNet, spectrum: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+def arrays(net: MotionNet, spectrum: NDArray[np.float32], linear: Linear) -> dict[str, NDArray[np.float32]]:
     """The weights as `engines.motion.model.shapes` names and lays them out."""
     layers: dict[str, nn.Module] = {"enter": net.enter, "front": net.front, "down": net.down, "out": net.out}
     for index, block in enumerate(net.blocks):
         assert isinstance(block, Block)
         layers |= {f"block{index}.first": block.first, f"block{index}.second": block.second}
     found = {"spectrum": spectrum.astype(np.float32), "dilations": np.array(DILATIONS, np.float32)}
+    found |= {"linear.weight": linear.weight, "linear.bias": linear.bias, "linear.share": SHARES.copy()}
     for name, layer in layers.items():
         assert isinstance(layer, nn.Conv1d)
         assert layer.bias is not None

@@ -16,6 +16,7 @@ from engines.motion.model import LIPS, MotionModel
 from engines.tts.features import HOP, PHONES
 from training.motion_data import Utterance, held_out, lip_ids, utterances
 from training.motion_fit import Batches, fit
+from training.motion_linear import Linear, fit_linear
 from training.motion_nets import arrays
 from training.motion_set import Example, Source, average_spectrum, examples, ruled, varied
 from training.motion_targets import displaced, fitted
@@ -61,9 +62,9 @@ def train(
         _prepare(motion, speech, variants, seed, prepared, tell)
     with np.load(prepared, allow_pickle=False) as stored:
         batches = Batches(**{name: stored[name] for name in ("heard", "phones", "lips", "known", "weak")})
-        spectrum = stored["spectrum"]
+        spectrum, linear = stored["spectrum"], Linear(stored["linear_weight"], stored["linear_bias"])
     net = fit(batches, work, minutes, resume=resume, seed=seed, tell=tell)
-    found = arrays(net, spectrum)
+    found = arrays(net, spectrum, linear)
     MotionModel(found)
     write(found, output)
     tell(f"{output}: {output.stat().st_size / 1e6:.2f} MB, sha256 {hashlib.sha256(output.read_bytes()).hexdigest()}")
@@ -84,10 +85,13 @@ def _prepare(motion: Path, speech: Sequence[Path], variants: int, seed: int, pre
     sources = [source(one, ids) for index, one in enumerate(everything) if not held_out(index)]
     spectrum = average_spectrum([one.pcm for one in sources[::31]])
     found: list[Example] = []
+    linear = Linear.none()
     for variant in range(variants + 1):
         tell(f"listening to {len(sources)} utterances, {variant} of {variants} times disturbed")
         for one in sources:
             found += examples(varied(one, random) if variant else one, spectrum)
+        if not variant:
+            linear = fit_linear(found)
     scale = calibration(sources[::_CALIBRATES])
     for folder in speech:
         tell(f"aligning {folder}")
@@ -95,7 +99,14 @@ def _prepare(motion: Path, speech: Sequence[Path], variants: int, seed: int, pre
             found += examples(varied(one, random), spectrum)
     batches = Batches.of(found)
     with prepared.open("wb") as file:
-        np.savez(file, allow_pickle=False, spectrum=spectrum, **vars(batches))
+        np.savez(
+            file,
+            allow_pickle=False,
+            spectrum=spectrum,
+            linear_weight=linear.weight,
+            linear_bias=linear.bias,
+            **vars(batches),
+        )
     (prepared.parent / "examples.json").write_text(json.dumps({"examples": len(found), "seed": seed}) + "\n")
 
 

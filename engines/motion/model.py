@@ -2,13 +2,16 @@
 
 Two convolutions over what `features` hears at 100 Hz, one that steps down to 25 Hz, then residual dilated convolutions:
 0.6 s of the past and `LOOKAHEAD` blocks of what is to come, which is why the mouth of frame k is known when block
-k + LOOKAHEAD has been heard. It is plain numpy: at this size a step costs less than handing it to a runtime would, and
-a block is always computed by itself, so that the result never depends on how the audio was cut into chunks.
+k + LOOKAHEAD has been heard. How far the mouth opens is shared with a linear model of a quarter of a second, which
+knows less of the words that the network was taught, and therefore more of other people.
+
+It is plain numpy: at this size a step costs less than handing it to a runtime would, and a block is always computed by
+itself, so that the result never depends on how the audio was cut into chunks.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from zipfile import BadZipFile
@@ -18,7 +21,7 @@ from numpy.typing import NDArray
 
 from engines.media import ARKIT_NAMES, COEFFS, Coeffs, Pcm
 from engines.mel import BANDS
-from engines.motion.features import FEATURES, STEPS, Heard, after_pause, begin, hear
+from engines.motion.features import FEATURES, HEARD, STEPS, Heard, after_pause, begin, hear
 
 LOOKAHEAD = 2
 """Blocks (80 ms) heard beyond the end of the frame whose mouth is wanted."""
@@ -34,6 +37,8 @@ FRONT, WIDTH, NARROW = 48, 96, 80
 """Channels at 100 Hz, at 25 Hz, and inside a residual block."""
 KERNEL = 5
 """Steps that each of the first two convolutions sees."""
+POOLED = 6
+"""Blocks that the linear part sees: `LOOKAHEAD` after the frame that it answers for, and three before it."""
 FILE = Path(__file__).parent.parent / "data" / "motion.npz"
 
 Lips = NDArray[np.float32]
@@ -51,6 +56,9 @@ def shapes(blocks: int) -> dict[str, tuple[int, ...]]:
     found: dict[str, tuple[int, ...]] = {
         "spectrum": (BANDS,),
         "dilations": (blocks,),
+        "linear.weight": (POOLED * HEARD, len(LIPS)),
+        "linear.bias": (len(LIPS),),
+        "linear.share": (len(LIPS),),
         "enter.weight": (KERNEL * FEATURES, FRONT),
         "enter.bias": (FRONT,),
         "front.weight": (KERNEL * FRONT, FRONT),
@@ -76,13 +84,14 @@ class State:
 
     Attributes:
         heard: of the voice. entered: float32[KERNEL - 1, FEATURES]. fronted: float32[KERNEL - 1, FRONT].
-        blocks: for each residual block float32[2 · dilation, WIDTH].
+        blocks: for each residual block float32[2 · dilation, WIDTH]. pooled: float32[POOLED - 1, HEARD].
     """
 
     heard: Heard
     entered: NDArray[np.float32]
     fronted: NDArray[np.float32]
     blocks: tuple[NDArray[np.float32], ...]
+    pooled: NDArray[np.float32]
 
 
 class MotionModel:
@@ -113,13 +122,14 @@ class MotionModel:
             np.zeros((KERNEL - 1, FEATURES), np.float32),
             np.zeros((KERNEL - 1, FRONT), np.float32),
             tuple(np.zeros((2 * dilation, WIDTH), np.float32) for dilation in self._dilations),
+            np.zeros((POOLED - 1, HEARD), np.float32),
         )
         return state
 
     def phrase(self, last: State | None) -> State:
         """At the start of a phrase; of the phrase before only the voice is remembered."""
         start = self.start
-        return State(after_pause(last.heard) if last else start.heard, start.entered, start.fronted, start.blocks)
+        return replace(start, heard=after_pause(last.heard)) if last else start
 
     def step(self, state: State, pcm: Pcm, phones: NDArray[np.float32]) -> tuple[State, Lips, NDArray[np.float32]]:
         """One block.
@@ -144,8 +154,11 @@ class MotionModel:
             inner = np.maximum(self._dense(f"block{index}.first", seen[::dilation].reshape(-1)), 0)
             x = x + self._dense(f"block{index}.second", inner)
             kept.append(seen[1:])
-        lips = np.clip(self._dense("out", x), 0, 1)
-        return State(heard, entered[STEPS:], fronted[STEPS:], tuple(kept)), lips, sound
+        pooled = np.concatenate([state.pooled, sound.mean(0, keepdims=True)])
+        share = self._arrays["linear.share"]
+        lips = np.clip(self._dense("out", x), 0, 1) * (1 - share)
+        lips += np.clip(self._dense("linear", pooled.reshape(-1)), 0, 1) * share
+        return State(heard, entered[STEPS:], fronted[STEPS:], tuple(kept), pooled[1:]), lips, sound
 
     def _dense(self, name: str, x: NDArray[np.float32]) -> NDArray[np.float32]:
         return x @ self._arrays[f"{name}.weight"] + self._arrays[f"{name}.bias"]

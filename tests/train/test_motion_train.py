@@ -13,6 +13,7 @@ from engines.mel import BANDS
 from engines.motion.features import begin, hear, read_phones
 from engines.motion.model import LIPS, LOOKAHEAD, MotionModel, load_model
 from training.motion_fit import Batches, fit, inputs
+from training.motion_linear import Linear, fit_linear, pooled
 from training.motion_metrics import lag_ms, pearson, predicted, regressed
 from training.motion_nets import MotionNet, arrays
 from training.motion_rendered import closures
@@ -45,7 +46,7 @@ def _source() -> Source:
 def test_the_network_at_run_time_is_the_one_that_was_trained() -> None:
     torch.manual_seed(0)
     net = MotionNet().eval()
-    model = MotionModel(arrays(net, SPECTRUM))
+    model = MotionModel(arrays(net, SPECTRUM, Linear.none()) | {"linear.share": np.zeros(len(LIPS), np.float32)})
     pcm = _pcm()
     state, out = model.phrase(None), []
     for block in range(50):
@@ -56,6 +57,21 @@ def test_the_network_at_run_time_is_the_one_that_was_trained() -> None:
     with torch.no_grad():
         twin = net(inputs(heard[None], phone_classes(PHONES, 50)[None], None))[0][0].numpy()
     assert np.allclose(np.stack(out), np.clip(twin, 0, 1), atol=1e-3)
+
+
+def test_the_linear_part_at_run_time_is_the_one_that_was_fitted() -> None:
+    found = examples(_source(), SPECTRUM)
+    linear = fit_linear(found)
+    torch.manual_seed(0)
+    model = MotionModel(arrays(MotionNet(), SPECTRUM, linear) | {"linear.share": np.ones(len(LIPS), np.float32)})
+    state, out = model.phrase(None), []
+    for block in range(50):
+        samples = _pcm()[block * SAMPLES_PER_FRAME : (block + 1) * SAMPLES_PER_FRAME]
+        state, lips, sound = model.step(state, samples, read_phones((), block))
+        out.append((lips, sound))
+    heard = np.concatenate([sound for _, sound in out])
+    expected = np.clip(pooled(heard) @ linear.weight + linear.bias, 0, 1)
+    assert np.allclose(np.stack([lips for lips, _ in out]), expected, atol=1e-4)
 
 
 def test_hearing_all_at_once_is_hearing_block_by_block() -> None:
@@ -105,7 +121,7 @@ def test_a_fit_learns_and_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
     with torch.no_grad():
         made = net(inputs(data.heard, data.phones, None))[0][0].numpy()
     assert pearson(made[LOOKAHEAD:52, 0], data.lips[0, LOOKAHEAD:52, 0].astype(float)) > 0.6
-    write(arrays(net, SPECTRUM), tmp_path / "motion.npz")
+    write(arrays(net, SPECTRUM, Linear.none()), tmp_path / "motion.npz")
     assert load_model(tmp_path / "motion.npz").phrase(None).entered.shape[0] == 4
     with pytest.raises(ValueError, match="nothing to train on"):
         Batches.of([])
