@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from server.cli_common import AsJson, console, fail, show
+from server.cli_voice import voice_of_video
 
 
 def register(app: typer.Typer) -> None:
@@ -28,6 +29,7 @@ def train(
         typer.Option(help="What the person agreed to, in their words; without it the avatar stays on this machine."),
     ] = None,
     landmarker: Annotated[Path | None, typer.Option(help="mediapipe's face_landmarker.task, for a video.")] = None,
+    voice: Annotated[bool, typer.Option(help="Learn the voice of a video as well.")] = True,
 ) -> None:
     """Make an avatar from a video, or from a capture."""
     from training.fit import train as run
@@ -46,6 +48,8 @@ def train(
         )
     except (ValueError, OSError) as error:
         raise fail(str(error)) from None
+    if voice and source.is_file():
+        voice_of_video(source, output, consent, device)
 
 
 def evaluate(

@@ -86,6 +86,25 @@ def train_voice(
     console.print(f"{output}: {serving}", markup=False, soft_wrap=True)
 
 
+def voice_of_video(video: Path, avatar: Path, consent: str | None, device: str) -> None:
+    """Gives an avatar the voice of its video: a trained one, or, from less than a minute of speech, its timbre. Where
+    there is no usable sound the avatar keeps the shipped voice, and is told so."""
+    from engines.tts import SpeechError
+    from training.voice_adapt import Speaker, adapt
+
+    def report(line: str) -> None:
+        console.print(line, markup=False, soft_wrap=True)
+
+    speaker = Speaker(avatar.resolve().name, consent)
+    for zero_shot in (False, True):
+        try:
+            adapt(video, avatar / "voice", speaker, BASE, report, zero_shot=zero_shot, device=device)
+        except (ValueError, OSError, SpeechError) as error:
+            report(f"{'no voice of its own' if zero_shot else 'no trained voice'}: {error}")
+        else:
+            return
+
+
 def evaluate_voice(
     voice: Annotated[Path, typer.Argument(help="Folder of the voice, a Piper voice (.onnx), or 'espeak'.")],
     speech: Annotated[Path, typer.Argument(help="Folder of its speaker's recordings: metadata.csv and flac/ID.flac.")],

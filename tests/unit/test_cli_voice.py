@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,46 @@ from typer.testing import CliRunner
 from server.cli import app
 
 pytestmark = pytest.mark.unit
+
+
+class Trainer:
+    """Stands in for the training of faces and voices."""
+
+    MINUTES = 1.0
+
+    def __init__(self, enough_for: str) -> None:
+        self.enough_for = enough_for
+        self.voices: list[tuple[Path, str | None, bool]] = []
+
+    def train(self, *_: object, **__: object) -> None:
+        """A face."""
+
+    class Speaker:
+        def __init__(self, name: str, consent: str | None, licence: str = "") -> None:
+            self.consent = consent
+
+    def adapt(self, source: Path, output: Path, speaker: Speaker, *_: object, zero_shot: bool, device: str) -> None:
+        if self.enough_for == "nothing" or (self.enough_for == "timbre" and not zero_shot):
+            raise ValueError("the recording holds 3 seconds of speech")
+        self.voices.append((output, speaker.consent, zero_shot))
+
+
+@pytest.mark.parametrize(
+    ("enough_for", "options", "learned"),
+    [("all", (), [False]), ("timbre", (), [True]), ("nothing", (), []), ("all", ("--no-voice",), [])],
+)
+def test_a_video_gives_its_avatar_a_voice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, enough_for: str, options: tuple[str, ...], learned: list[bool]
+) -> None:
+    trainer = Trainer(enough_for)
+    monkeypatch.setitem(sys.modules, "training.fit", trainer)
+    monkeypatch.setitem(sys.modules, "training.voice_adapt", trainer)
+    video = tmp_path / "anna.mp4"
+    video.touch()
+    result = CliRunner().invoke(app, ["train", str(video), "-o", str(tmp_path / "anna"), "--consent", "Yes.", *options])
+    assert result.exit_code == 0
+    assert trainer.voices == [(tmp_path / "anna" / "voice", "Yes.", zero_shot) for zero_shot in learned]
+    assert ("no voice of its own: the recording holds" in result.stderr) == (enough_for == "nothing")
 
 
 def refusal(*arguments: str | Path) -> str:
