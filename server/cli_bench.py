@@ -128,11 +128,15 @@ def bench_all(browser: Browser = True) -> Mapping[str, Measure]:
     """Every scenario but `soak`, one after the other, on one server."""
     from bench.connect import measure as connect
     from bench.interrupt import measure as interrupt
+    from bench.parts import measure as parts
     from bench.sweep import measure as sweep
     from bench.turn import conversation
     from bench.turn import measure as turn
+    from server.engines import build_engines
 
+    chosen = read_config(None, None)
     return {
+        "parts": partial(parts, avatar=chosen.avatar.path, load_voice=lambda: build_engines(chosen).tts),
         "connect": partial(connect, cycles=50),
         "turn": partial(turn, script=conversation(40, 0), browser_s=20.0 if browser else 0.0),
         "interrupt": partial(interrupt, times=40, coughs=10, paused=3),
