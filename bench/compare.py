@@ -15,7 +15,6 @@ and a transport that notes when each voiced 20 ms left. pipecat-ai is no depende
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import shutil
@@ -25,6 +24,7 @@ from statistics import median
 from typing import Any
 
 from bench.inbox import BenchError
+from bench.processes import run_process
 from bench.result import Result
 from bench.run import Told
 from bench.serverproc import Target
@@ -49,9 +49,6 @@ ROUNDS = 2
 
 IDLE_S = 3.0
 
-RUN_S = 300
-"""Longest that one run may take, its imports on a busy machine included."""
-
 
 def default_python() -> Path:
     """Where `--install` puts pipecat-ai's own Python."""
@@ -67,8 +64,8 @@ async def install() -> Path:
     """
     python = default_python()
     python.parent.parent.mkdir(parents=True, exist_ok=True)
-    await _run([sys.executable, "-m", "venv", str(python.parent.parent)])
-    await _run([str(python), "-m", "pip", "install", "--quiet", PACKAGE])
+    await run_process([sys.executable, "-m", "venv", str(python.parent.parent)])
+    await run_process([str(python), "-m", "pip", "install", "--quiet", PACKAGE])
     return python
 
 
@@ -82,7 +79,7 @@ async def find(python: Path | None) -> Path:
     if shutil.which(str(chosen)) is None:
         hint = "visavis bench compare --install makes one; --python names one that you have"
         raise BenchError(f"{chosen} is no Python with pipecat-ai: {hint}")
-    await _run([str(chosen), "-c", "import pipecat.pipeline.worker"])
+    await run_process([str(chosen), "-c", "import pipecat.pipeline.worker"])
     return chosen
 
 
@@ -109,7 +106,7 @@ async def measure(target: Target, told: Told, *, python: Path | None, turns: int
     found: dict[str, list[dict[str, Any]]] = {}
     for done, (name, command, asked) in enumerate(plan):
         told(done, len(plan))
-        found.setdefault(name, []).append(json.loads(await _run(command, json.dumps(asked))))
+        found.setdefault(name, []).append(json.loads(await run_process(command, json.dumps(asked))))
     told(len(plan), len(plan))
     return _result(found)
 
@@ -131,22 +128,3 @@ def _result(found: dict[str, list[dict[str, Any]]]) -> Result:
         result.figures[f"compare_{kind}_ratio"] = round(ours / theirs, 3) if theirs else None
     result.figures["pipecat_version"] = found["pipecat"][0]["version"]
     return result
-
-
-async def _run(command: list[str], given: str = "") -> str:
-    """What a process says on stdout."""
-    process = await asyncio.create_subprocess_exec(
-        *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )
-    try:
-        async with asyncio.timeout(RUN_S):
-            out, said = await process.communicate(given.encode())
-    except TimeoutError:
-        raise BenchError(f"{' '.join(command[:3])} took longer than {RUN_S} s") from None
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode:
-        raise BenchError(f"{' '.join(command[:3])}: {said.decode(errors='replace').strip()[-1500:]}")
-    return out.decode()

@@ -8,8 +8,8 @@ meanwhile. Keys begin with the case's name:
   good line would have brought while it was bad; what the server had to fill was not heard.
 - `_fps`, `_frozen_share`, `_freezes`: decoded pictures while she spoke and the line was bad; a freeze as W3C
   webrtc-stats defines it.
-- `_sound_share`: packets of her sound, or her silence, that came, of those of that time. `_answered`: questions answered, of
-  `_questions`.
+- `_sound_share`: packets of her sound, or her silence, that came, of those of that time. `_answered`: questions
+  answered, of `_questions`.
 - `_first_audio_ms`: from the question to her first voiced packet.
 - `_recovery_ms`: from the end of a blackout to the first picture.
 """

@@ -19,6 +19,8 @@ LossSeconds = Annotated[float, typer.Option(min=5, max=3600, help="The same, for
 Python = Annotated[Path | None, typer.Option(help="Python that has pipecat-ai.")]
 Install = Annotated[bool, typer.Option("--install", help="First put pipecat-ai into a folder of the user's cache.")]
 Turns = Annotated[int, typer.Option(min=2, max=1000, help="Questions to each of the two.")]
+Record = Annotated[Path | None, typer.Option(help="Keep the turn that is recorded now in this file.")]
+Recording = Annotated[Path | None, typer.Option(help="A turn that --record kept.", exists=True, dir_okay=False)]
 Netem = Annotated[bool, typer.Option(help="Also through tc netem in a namespace, where that is allowed.")]
 
 
@@ -41,3 +43,11 @@ def register(bench: typer.Typer) -> None:
         from bench.run import Alone
 
         return {"compare": Alone(partial(measure, python=python, turns=turns, make=install))}
+
+    @scenario(bench, "replay")
+    def bench_replay(record: Record = None, recording: Recording = None) -> Mapping[str, Measure]:
+        """One recorded turn again, in counted time: the same frames, or what a commit changed."""
+        from bench.replay import measure
+        from bench.run import Alone
+
+        return {"replay": Alone(partial(measure, record=record, recording=recording))}
