@@ -35,14 +35,15 @@ def log_mel(windows: NDArray[np.float32]) -> NDArray[np.float32]:
     return 10 * np.log10(power.astype(np.float32) @ _BANK + np.float32(10 ** (FLOOR_DB / 10)))
 
 
-def _mel(hertz: NDArray[np.float64]) -> NDArray[np.float64]:
+def _mel(hertz: NDArray[np.floating]) -> NDArray[np.floating]:
     """The mel scale of O'Shaughnessy (1987), as HTK has it."""
     return 2595 * np.log10(1 + hertz / 700)
 
 
 def _bank() -> NDArray[np.float32]:
     """Triangles, evenly spaced in mel, each with peak 1: [_FFT // 2 + 1, BANDS]."""
-    edges = np.linspace(*_mel(np.array([LOWEST, HIGHEST])), BANDS + 2)
+    low, high = _mel(np.array([LOWEST, HIGHEST]))
+    edges = np.linspace(low, high, BANDS + 2)
     places = _mel(np.fft.rfftfreq(_FFT, 1 / SAMPLE_RATE))[:, None]
     rise = (places - edges[:-2]) / (edges[1:-1] - edges[:-2])
     fall = (edges[2:] - places) / (edges[2:] - edges[1:-1])

@@ -44,7 +44,7 @@ class ProsodyReader:
         level = float(sound[:, BANDS].max()) * UNIT_DB
         surely = sound[:, BANDS + 1]
         voiced = float(surely.sum())
-        pitch = float(sound[:, BANDS + 2].sum()) / voiced if voiced > 0.5 else 0.0
+        pitch = float(sound[:, BANDS + 2].sum()) / voiced if voiced > 1.0 else 0.0
         self._heard.append((level, min(max(pitch, -2.0), 2.0)))
 
     def next(self, phones: Sequence[TimedPhone], frame: int, *, last: bool) -> Prosody:

@@ -133,14 +133,14 @@ class SpeechMotionStream:
         if self._style is not None:
             lips = self._style.of(lips)
         onset = min(1.0, (frame + 1) / (_EASE_FRAMES + 1))
-        lips = self._from + np.float32(onset) * (lips - self._from)
+        lips = (self._from + np.float32(onset) * (lips - self._from)).astype(np.float32)
         moment, horizon = (frame + 0.5) * SAMPLES_PER_FRAME, (frame + 1 + LOOKAHEAD) * SAMPLES_PER_FRAME
         for seal, (contact, binds) in _CONTACTS.items():
             closed = self._closures.at(seal, moment, horizon)
             if closed:
-                lips = lips + np.float32(closed) * binds * (np.float32(onset) * contact - lips)
-        self._last = lips.astype(np.float32)
-        return self._last
+                lips = (lips + np.float32(closed) * binds * (np.float32(onset) * contact - lips)).astype(np.float32)
+        self._last = lips
+        return lips
 
     def _forget(self, block: int) -> None:
         """Drop phones long past."""

@@ -60,7 +60,8 @@ class Style:
 
     def expand(self, lips: Lips) -> Coeffs:
         """float32[14] to float32[58], each side with its share."""
-        return np.clip((lips * (1 + self.balance)) @ _LEFT + (lips * (1 - self.balance)) @ _RIGHT + lips @ _BOTH, 0, 1)
+        left, right = lips * (1 + self.balance), lips * (1 - self.balance)
+        return np.clip(left @ _LEFT + right @ _RIGHT + lips @ _BOTH, 0, 1).astype(np.float32)
 
 
 def load_style(folder: Path) -> Style | None:
