@@ -16,7 +16,7 @@ $(BIN)/python:
 
 # silero-vad's wheel carries the model; without --no-deps it would bring torch into serving.
 $(VENV)/.setup: pyproject.toml | $(BIN)/python
-	$(PIP) -e '.[espeak]'
+	$(PIP) -e .
 	$(PIP) --no-deps silero-vad==6.2.3
 	touch $@
 

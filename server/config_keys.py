@@ -215,7 +215,7 @@ class Voice(Section):
     """How text becomes speech."""
 
     provider: Literal["neural", "piper", "espeak", "openai"] = Field(
-        default="espeak",
+        default="neural",
         description="`neural` is a voice of our own, `piper` one in Piper's format, `espeak` needs the extra of that "
         "name, `openai` (any compatible server) is implied by `base_url` or `model`.",
     )

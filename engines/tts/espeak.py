@@ -1,4 +1,4 @@
-"""espeak-ng as a voice: until the project ships its own.
+"""espeak-ng as a voice: a hundred languages, no networks.
 
 Synthesis runs a thousand times faster than real time, so a piece of text is made whole and streamed from memory.
 """

@@ -21,8 +21,8 @@ try:
     import espeakng_loader
 except ImportError as error:
     raise ImportError(
-        "the espeak-ng voice is not installed (it is GPL-3, so it is optional): make setup, or pip install -e "
-        "'.[espeak]' in the project's folder"
+        "espeak-ng is not installed (it is GPL-3, so it is optional): pip install -e '.[espeak]' in the project's "
+        "folder"
     ) from error
 
 # speak_lib.h

@@ -234,7 +234,7 @@ def test_hosts_are_names_and_addresses() -> None:
 
 def test_a_model_or_its_server_implies_the_provider(toml) -> None:
     config = load_config(toml("[llm]\nmodel = 'llama3.2'\n[asr]\nbase_url = 'http://127.0.0.1:1/v1'\n"), environ={})
-    assert (config.llm.provider, config.asr.provider, config.tts.provider) == ("openai", "openai", "espeak")
+    assert (config.llm.provider, config.asr.provider, config.tts.provider) == ("openai", "openai", "neural")
     assert "llm.model is missing" in message(None, {"llm.base_url": "http://127.0.0.1:1/v1"})
     kept = load_config(None, {"llm.provider": "knowledge", "llm.model": "llama3.2"}, {})
     assert kept.llm.provider == "knowledge"

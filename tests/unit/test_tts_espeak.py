@@ -140,7 +140,7 @@ def test_without_the_extra_the_import_names_it(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(sys.modules, "espeakng_loader", None)
     for name in ("engines.tts.espeak", "engines.tts.espeak_library"):
         monkeypatch.delitem(sys.modules, name)
-    with pytest.raises(ImportError, match=r"make setup, or pip install -e '\.\[espeak\]'"):
+    with pytest.raises(ImportError, match=r"pip install -e '\.\[espeak\]'"):
         importlib.import_module("engines.tts.espeak")
 
 
