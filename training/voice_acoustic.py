@@ -56,7 +56,8 @@ def forward(parts: Networks, batch: Batch, own: bool, timbre: Tensor | None = No
     """
     unit_edge, edge = batch.unit_inside.unsqueeze(-1), batch.inside.unsqueeze(-1)
     if timbre is None:
-        timbre = parts.timbre(parts.normal(batch.reference), torch.ones_like(batch.reference[..., :1]))
+        heard: Tensor = parts.timbre(parts.normal(batch.reference), torch.ones_like(batch.reference[..., :1]))
+        timbre = heard
     hidden, length = parts.plan(batch.phones, batch.stress, batch.context, timbre, unit_edge)
     melody = by_frame(parts.melody(batch.phones, batch.stress, batch.context, unit_edge), batch.owner)
     f0, voicing, energy = parts.prosody(melody, batch.place, timbre.detach(), edge)

@@ -90,7 +90,7 @@ def glide(low: float, high: float, seconds: float = 1.5) -> tuple[np.ndarray, np
     rate = 24_000
     pitch = np.geomspace(low, high, round(seconds * rate))
     turn = 2 * np.pi * np.cumsum(pitch) / rate
-    tone = sum(np.cos(k * turn) / k for k in range(1, 30)) * 0.05
+    tone = 0.05 * np.sum([np.cos(k * turn) / k for k in range(1, 30)], axis=0)
     return tone.astype(np.float32), pitch[HOP // 2 :: HOP]
 
 
