@@ -28,8 +28,8 @@ def names(phrase: list[SpokenWord], breaks: tuple[int, ...] = ()) -> list[str]:
 
 
 def test_a_phrase_begins_in_silence_and_pauses_where_punctuation_is():
-    assert names([HELLO, WORLD]) == "SIL HH AH L OW , W ER L D SIL".split()
-    assert names([WORLD, word("you", "Y UW1", "?")]) == "SIL W ER L D Y UW ?".split()
+    assert names([HELLO, WORLD]) == ["SIL", "HH", "AH", "L", "OW", ",", "W", "ER", "L", "D", "SIL"]
+    assert names([WORLD, word("you", "Y UW1", "?")]) == ["SIL", "W", "ER", "L", "D", "Y", "UW", "?"]
 
 
 def test_unwritten_pauses_of_a_recording_are_told_apart():
