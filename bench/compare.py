@@ -83,6 +83,15 @@ async def find(python: Path | None) -> Path:
     return chosen
 
 
+async def measure_if_there(target: Target, told: Told, *, turns: int) -> Result:
+    """The same, among other scenarios: without pipecat-ai it is left out, and the report says so."""
+    try:
+        await find(None)
+    except BenchError as error:
+        return Result("compare", notes=[f"Not compared with pipecat-ai: {error}."])
+    return await measure(target, told, python=None, turns=turns)
+
+
 async def measure(target: Target, told: Told, *, python: Path | None, turns: int, make: bool = False) -> Result:
     """
     Args:

@@ -124,7 +124,7 @@ async def running_server(target: Target) -> AsyncIterator[Server]:
         for setting in target.settings:
             command += ["--set", setting]
         address = f"http://127.0.0.1:{port}"
-        process = await stack.enter_async_context(_process(command, environment, f"{address}/healthz"))
+        process = await stack.enter_async_context(python_process(command, f"{address}/healthz", environment))
         yield Server(address, target, process.pid)
 
 
@@ -133,13 +133,13 @@ async def _stub(target: Target) -> AsyncIterator[str]:
     port = free_port()
     command = ["-m", "bench.stub_llm", "--port", str(port)]
     command += ["--first-token", str(target.first_token_s), "--rate", str(target.tokens_per_s)]
-    async with _process(command, dict(os.environ), f"http://127.0.0.1:{port}/v1/models"):
+    async with python_process(command, f"http://127.0.0.1:{port}/v1/models"):
         yield f"http://127.0.0.1:{port}/v1"
 
 
 @asynccontextmanager
-async def _process(
-    arguments: list[str], environment: dict[str, str], ready: str
+async def python_process(
+    arguments: list[str], ready: str, environment: Mapping[str, str] | None = None
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """A Python process that answers at `ready`; it ends with the block."""
     with tempfile.TemporaryFile() as log:

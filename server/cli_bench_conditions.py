@@ -21,6 +21,8 @@ Install = Annotated[bool, typer.Option("--install", help="First put pipecat-ai i
 Turns = Annotated[int, typer.Option(min=2, max=1000, help="Questions to each of the two.")]
 Record = Annotated[Path | None, typer.Option(help="Keep the turn that is recorded now in this file.")]
 Recording = Annotated[Path | None, typer.Option(help="A turn that --record kept.", exists=True, dir_okay=False)]
+Rounds = Annotated[int, typer.Option(min=1, max=100, help="Times that each of the two gets its turn.")]
+SpeechS = Annotated[float, typer.Option(min=2, max=60, help="Seconds of speech in each.")]
 Netem = Annotated[bool, typer.Option(help="Also through tc netem in a namespace, where that is allowed.")]
 
 
@@ -51,3 +53,11 @@ def register(bench: typer.Typer) -> None:
         from bench.run import Alone
 
         return {"replay": Alone(partial(measure, record=record, recording=recording))}
+
+    @scenario(bench, "cost")
+    def bench_cost(rounds: Rounds = 3, seconds: SpeechS = 10) -> Mapping[str, Measure]:
+        """The server around the engines against a bare aiortc sender of the same frames and audio."""
+        from bench.cost import measure
+        from bench.run import Alone
+
+        return {"cost": Alone(partial(measure, rounds=rounds, seconds=seconds))}
