@@ -136,6 +136,7 @@ def bench_all(browser: Browser = True) -> Mapping[str, Measure]:
 
     chosen = read_config(None, None)
     return {
+        **cli_bench_conditions.for_all(),
         "parts": partial(parts, avatar=chosen.avatar.path, load_voice=lambda: build_engines(chosen).tts),
         "connect": partial(connect, cycles=50),
         "turn": partial(turn, script=conversation(40, 0), browser_s=20.0 if browser else 0.0),

@@ -26,6 +26,22 @@ SpeechS = Annotated[float, typer.Option(min=2, max=60, help="Seconds of speech i
 Netem = Annotated[bool, typer.Option(help="Also through tc netem in a namespace, where that is allowed.")]
 
 
+def for_all() -> Mapping[str, Measure]:
+    """The same as parts of `all`, shorter."""
+    from bench.compare import measure_if_there
+    from bench.cost import measure as cost
+    from bench.network import measure as network
+    from bench.replay import measure as replay
+    from bench.run import Alone
+
+    return {
+        "replay": Alone(partial(replay, record=None, recording=None)),
+        "cost": Alone(partial(cost, rounds=2, seconds=8)),
+        "compare": Alone(partial(measure_if_there, turns=20)),
+        "network": partial(network, seconds=20, loss_seconds=60, netem=False, only=("loss1", "loss5_jitter50")),
+    }
+
+
 def register(bench: typer.Typer) -> None:
     """Add the commands to `visavis bench`."""
 
