@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -71,7 +72,7 @@ class RecordedTurn:
                     phrases[text].append(_piece(one, pcm[place : place + one["samples"]]))
                     place += one["samples"]
             return cls([(float(at), str(token)) for at, token in about["tokens"]], phrases)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
             raise BenchError(f"{path} is no turn that --record wrote: {error}") from None
 
 
