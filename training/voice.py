@@ -1,8 +1,8 @@
 """Trains a voice from folders of recordings, start to end; `training.voice_adapt` gives it to another speaker.
 
 The steps: align and analyse (`voice_data`), fit text to mel (`voice_acoustic`) and mel to sound (`voice_vocoder`) side
-by side, let the vocoder hear predicted mels, measure timbre, liveliness and loudness (`voice_finish`), write the bundle
-(`voice_export`). Everything that takes long is kept in the working folder and taken up again with `resume`.
+by side, measure timbre and loudness (`voice_finish`), write the bundle (`voice_export`). Everything that takes long is
+kept in the working folder and taken up again with `resume`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from training.voice_acoustic import Acoustic
 from training.voice_batch import manners
 from training.voice_data import Example, clips, digest, examples, held_out, load, write
 from training.voice_export import export
-from training.voice_finish import enliven, gain_db, predicted_mels, timbre_of
+from training.voice_finish import gain_db, timbre_of
 from training.voice_parts import Networks
 from training.voice_parts import load as load_tensors
 from training.voice_run import Run
@@ -29,9 +29,6 @@ from training.voice_vocoder import VocoderTraining, shape_for
 MINUTES = 100.0
 """Of training; with 57 minutes of speech on two cores the mel's loss falls little after it."""
 
-REFINE_SHARE = 0.25
-"""Of the time: the vocoder's last part, on predicted mels."""
-
 FACTORS = (0.84, 0.9, 1.06, 1.12)
 """Speeds at which recordings are played to make other speakers of them: formants from a man's to a small woman's."""
 
@@ -39,12 +36,11 @@ PSEUDO_SHARE = 0.06
 """Of each speaker's clips that are used at each speed: a fifth of the training is other timbres in all."""
 
 MEASURED = 40
-"""Clips that timbre, variance and loudness are measured on."""
-
-REFINE_RATE = 5e-4
-"""The vocoder's learning rate on predicted mels: below the first's, for it is nearly right."""
+"""Clips that timbre and loudness are measured on."""
 
 SEED = 1
+STATISTICS = "statistics.npz"
+"""The training set's mels, mean and deviation of each band: what both networks are trained with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,26 +74,20 @@ def train(
     """
     work = output.with_name(f"{output.name}.training")
     work.mkdir(parents=True, exist_ok=True)
-    found = gathered(folders, work, report, keep=keep, pseudo=pseudo)
-    budget = {"minutes": None if steps else minutes * (1 - REFINE_SHARE), "steps": steps}
     if not resume:
-        for name in ("acoustic", "vocoder", "refined"):
-            (work / f"{name}.safetensors").unlink(missing_ok=True)
+        for name in ("acoustic.safetensors", "vocoder.safetensors", STATISTICS):
+            (work / name).unlink(missing_ok=True)
+    found = gathered(folders, work, report, keep=keep, pseudo=pseudo)
+    budget = {"minutes": None if steps else minutes, "steps": steps}
     _side_by_side(work, budget, device, report)
     parts = assembled(work)
     first = folders[0].name
-    speakers, own = manners(found), [example for example in found if example.speaker == first]
-    timbres = {
-        name: timbre_of(parts, [e.mel for e in found if e.speaker == name][:MEASURED]) for name in speakers
-    }  # fmt: skip
-    whole = [example for example in own if example.whole]
-    gains = enliven(parts, whole[:MEASURED], speakers, timbres)
-    report("gains of c1..c13: " + " ".join(f"{gain:.2f}" for gain in gains))
-    refine(parts, whole, predicted_mels(parts, whole, speakers, timbres), work, budget, device, report)
+    own = [example for example in found if example.speaker == first and example.whole]
+    speakers, timbre = manners(own), timbre_of(parts, [example.mel for example in own[:MEASURED]])
     export(parts, output, {
-        **asdict(credits_), "timbre": [round(float(value), 5) for value in timbres[first]],
+        **asdict(credits_), "timbre": [round(float(value), 5) for value in timbre],
         "log_f0_mean": speakers[first].f0[0], "log_f0_sd": speakers[first].f0[1],
-        "gain_db": gain_db(parts.cpu().eval(), whole[:MEASURED], speakers, {first: timbres[first].cpu()}),
+        "gain_db": gain_db(parts, own[:MEASURED], speakers, {first: timbre}),
         "figures": {},
     })  # fmt: skip
 
@@ -107,6 +97,7 @@ def gathered(
 ) -> list[Example]:
     """The examples of all speakers, from the working folder if they were made from the same recordings before."""
     found: list[Example] = []
+    names: list[str] = []
     for folder in folders:
         path = work / f"{folder.name}-{digest(folder)[:16]}-{'pseudo' if pseudo else 'plain'}.npz"
         if not path.is_file():
@@ -118,24 +109,23 @@ def gathered(
                 made += examples(chosen[index::step], folder.name, report, factor)
             write(path, made)
         found += load(path)
+        names.append(f"{path.name}\n")
     if not found:
         raise ValueError("nothing in the recordings could be aligned with its text")
     _write_statistics(work, found, folders[0].name)
-    (work / "examples.txt").write_text(
-        "".join(f"{path.name}\n" for path in sorted(work.glob("*.npz")) if path.name != "statistics.npz")
-    )
+    (work / "examples.txt").write_text("".join(names), encoding="utf-8")
     return found
 
 
 def _write_statistics(work: Path, found: Sequence[Example], first: str) -> None:
-    if not (work / "statistics.npz").is_file():
+    if not (work / STATISTICS).is_file():
         mels = np.concatenate([example.mel for example in found if example.speaker == first])
-        np.savez(work / "statistics.npz", mean=mels.mean(0), sd=np.maximum(mels.std(0), 0.1))
+        np.savez(work / STATISTICS, mean=mels.mean(0), sd=np.maximum(mels.std(0), 0.1))
 
 
 def fresh(work: Path) -> Networks:
     """Untrained networks that know the training set's mels."""
-    with np.load(work / "statistics.npz", allow_pickle=False) as table:
+    with np.load(work / STATISTICS, allow_pickle=False) as table:
         mean, sd = torch.from_numpy(table["mean"]), torch.from_numpy(table["sd"])
     torch.manual_seed(SEED)
     parts = Networks(shape_for(mean, sd))
@@ -155,21 +145,6 @@ def assembled(work: Path) -> Networks:
         else:
             parts.load_state_dict({**parts.state_dict(), **kept})
     return parts.eval()
-
-
-def refine(
-    parts: Networks, whole: Sequence[Example], mels: Sequence[np.ndarray], work: Path, budget: Mapping[str, Any],
-    device: str, report: Callable[[str], None],
-) -> None:  # fmt: skip
-    """The vocoder's last part: it hears what the decoder predicts, and answers with what was recorded."""
-    training = VocoderTraining(parts, torch.device(device), REFINE_RATE)
-    minutes = budget["minutes"] and budget["minutes"] * REFINE_SHARE / (1 - REFINE_SHARE)
-    run = Run(work / "refined.safetensors", report, minutes=minutes, steps=budget["steps"])
-    if run.path.is_file():
-        training.state.resume(run)
-    training.fit(whole, run, SEED, mels=mels)
-    parts.vocoder.load_state_dict(training.state.averages["vocoder"].weights)
-    parts.eval()
 
 
 def _side_by_side(work: Path, budget: Mapping[str, Any], device: str, report: Callable[[str], None]) -> None:

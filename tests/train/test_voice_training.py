@@ -87,7 +87,6 @@ def test_examples_survive_their_file(folder: Path, tmp_path: Path):
     assert np.abs(kept[0].mel - made[0].mel).max() < 0.01
     assert (kept[0].frames == made[0].frames).all()
     assert kept[0].frames.sum() == len(kept[0].mel)
-    assert {"toy1/1", "toy1/2"} <= {example.name for example in made} | {"toy1/1", "toy1/2"}
 
 
 def test_a_clip_whose_words_do_not_fit_is_left_out_and_named(folder: Path, tmp_path: Path):
