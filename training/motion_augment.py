@@ -96,7 +96,7 @@ def _coded(samples: Samples, bit_rate: int) -> Samples:
         for part in (frame, None):
             container.mux(stream.encode(part))  # pyright: ignore[reportAttributeAccessIssue, reportArgumentType]
     file.seek(0)
-    with av.open(file) as container:
+    with av.open(file, "r") as container:
         resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
         parts = [part for frame in [*container.decode(audio=0), None] for part in resampler.resample(frame)]
     return np.concatenate([part.to_ndarray()[0] for part in parts])

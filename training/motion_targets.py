@@ -87,4 +87,5 @@ def fitted(shapes: NDArray[np.float32], moved: NDArray[np.float32]) -> NDArray[n
 
 def _rows(points: NDArray[np.float32]) -> NDArray[np.float32]:
     """[n, 20, 2] as [n, 41]: every coordinate, and the weighted gap."""
-    return np.concatenate([points.reshape(len(points), -1), _GAP_WEIGHT * opening(points)[:, None]], 1)
+    rows = np.concatenate([points.reshape(len(points), -1), _GAP_WEIGHT * opening(points)[:, None]], 1)
+    return rows.astype(np.float32)

@@ -132,7 +132,7 @@ def test_lag_is_found_between_frames() -> None:
     truth = np.sin(2 * np.pi * time) + np.sin(2 * np.pi * 1.7 * time)
     late = np.sin(2 * np.pi * (time - 0.05)) + np.sin(2 * np.pi * 1.7 * (time - 0.05))
     assert lag_ms(late, truth) == pytest.approx(50, abs=6)
-    assert pearson(np.ones(10), np.arange(10)) == 0
+    assert pearson(np.ones(10), np.arange(10.0)) == 0
 
 
 def test_a_linear_model_is_recovered() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
@@ -40,9 +41,13 @@ def arrivals(conditions: Conditions, packets: int = 1000, size: int = 100) -> di
     loop = Loop()
     way = Way(conditions, (1.0, 1e9), np.random.default_rng(1), loop)
     came: dict[int, float] = {}
+
+    def arrived(packet: int) -> None:
+        came.setdefault(packet, loop.now - packet * 0.02)
+
     for packet in range(packets):
         loop.until(packet * 0.02)
-        way.send(size, lambda packet=packet: came.setdefault(packet, loop.now - packet * 0.02))
+        way.send(size, partial(arrived, packet))
     loop.until(1e6)
     return came
 

@@ -42,7 +42,7 @@ def test_a_slope_is_found_in_noise_and_not_in_nothing() -> None:
 
 def test_a_true_change_lies_beyond_a_tolerance_and_noise_does_not() -> None:
     random = np.random.default_rng(1)
-    before, same, slower = (scale * random.gamma(20, 10, 60) for scale in (1, 1, 1.3))
+    before, same, slower = ((scale * random.gamma(20, 10, 60)).tolist() for scale in (1, 1, 1.3))
     unchanged = ratio("a", before, same, 50, random)
     assert unchanged.low < 1 < unchanged.high
     assert not unchanged.worse_than(0.0)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from engines import pitch
 from engines.media import SAMPLE_RATE, SAMPLES_PER_FRAME, Pcm, TimedPhone
@@ -73,14 +74,15 @@ def test_a_file_that_is_none_is_refused(tmp_path: Path, content: bytes) -> None:
 
 
 def test_arrays_that_lack_or_break_something_are_refused() -> None:
-    good = {name: np.zeros(shape, np.float32) for name, shape in shapes(1).items()} | {"dilations": np.ones(1)}
+    good: dict[str, NDArray[np.float32]] = {name: np.zeros(shape, np.float32) for name, shape in shapes(1).items()}
+    good["dilations"] = np.ones(1, np.float32)
     MotionModel(good)
     with pytest.raises(ValueError, match=r"down\.bias"):
         MotionModel({name: value for name, value in good.items() if name != "down.bias"})
     with pytest.raises(ValueError, match=r"out\.bias"):
         MotionModel(good | {"out.bias": np.full(14, np.nan, np.float32)})
     with pytest.raises(ValueError, match="dilations"):
-        MotionModel(good | {"dilations": np.array([1000.0])})
+        MotionModel(good | {"dilations": np.array([1000.0], np.float32)})
 
 
 def test_the_shipped_file_is_small() -> None:
@@ -117,8 +119,13 @@ def test_noise_has_no_pitch() -> None:
 
 
 def test_what_is_heard_is_finite_whatever_sounds() -> None:
-    for pcm in (np.zeros(960, np.int16), np.full(960, -32768, np.int16), np.tile(np.int16([32767, -32768]), 480)):
+    for pcm in (
+        np.zeros(960, np.int16),
+        np.full(960, -32768, np.int16),
+        np.tile(np.array([32767, -32768], np.int16), 480),
+    ):
         heard = begin(np.full(BANDS, -45, np.float32))
+        sound = np.zeros((STEPS, HEARD), np.float32)
         for _ in range(20):
             heard, sound = hear(heard, pcm)
         assert sound.shape == (STEPS, HEARD)

@@ -46,7 +46,8 @@ def sounds(words: list[SpokenWord]) -> str:
          "February twenty ninth, twenty twenty four, December twenty fifth, twenty twenty three"),
         ("3 March 1999, the 4th of July", "the third of March, nineteen ninety nine, the fourth of July"),
         ("1984, 2000, 2007, 1905, the 1980s, the '90s",
-         "nineteen eighty four, two thousand, two thousand seven, nineteen oh five, the nineteen eighties, the nineties"),
+         "nineteen eighty four, two thousand, two thousand seven, nineteen oh five, the nineteen eighties, "
+         "the nineties"),
         ("5 km, 1 m, -5°C, 50%, 10 m², 2.4GHz",
          "five kilometers, one meter, minus five degrees Celsius, fifty percent, ten square meters, "
          "two point four gigahertz"),
