@@ -39,13 +39,9 @@ TABLE = Path(__file__).parent / "data" / "arkit_contours.npz"
 Array = NDArray[np.float64]
 
 
-def aligned(points: Array, rest: Array | None = None) -> Array:
-    """Points [n, 68, 2] laid on each other by their anchors (similarity), in units of the eyes' distance.
-
-    Args:
-        rest: [68, 2]: the face on which they are laid; the median one without it.
-    """
-    front = _front(points) if rest is None else rest
+def aligned(points: Array) -> Array:
+    """Points [n, 68, 2] laid on their median by their anchors (similarity), in units of the eyes' distance."""
+    front = _front(points)
     return np.stack([_laid(face, front) for face in points])
 
 

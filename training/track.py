@@ -21,6 +21,7 @@ from engines.media import ARKIT_NAMES, FPS, SAMPLE_RATE
 from engines.nerf.geometry import SIZE, Scene
 
 from . import contours, video
+from .flac import encoded
 from .footage import Footage
 from .head_pose import RigidTrack, solve
 from .landmarks import LANDMARKS, find_faces, landmarker_file
@@ -49,8 +50,6 @@ class Track:
     rigid: RigidTrack
     shapes: NDArray[np.float64]
     """[n, 52], 0..1."""
-    raw_shapes: NDArray[np.float64]
-    """The same as the tracker gave them."""
     marks: NDArray[np.float64]
     """[n, 478, 2], pixels of the crop."""
     dropped: dict[int, str]
@@ -82,7 +81,7 @@ def track(source: Path, folder: Path, landmarker: Path | None, tell: Progress = 
     _write(folder, found, scene(found.rigid, extent), source)
     pcm = video.sound(source)[: len(found.shapes) * SAMPLE_RATE // FPS]
     if len(pcm):
-        _write_sound(folder / "clip.flac", pcm)
+        (folder / "clip.flac").write_bytes(encoded(pcm))
     return found
 
 
@@ -181,7 +180,7 @@ def _solve(footage: Footage, crop: Crop, warnings: tuple[str, ...]) -> Track:
     lids = [index for index, name in enumerate(ARKIT_NAMES) if name.startswith("eyeBlink")]
     smooth = np.clip(smoothed(shapes, SHAPE_STIFFNESS, known.astype(float)), 0, 1)
     smooth[:, lids] = shapes[:, lids]  # a blink is over in six frames
-    return Track(rigid, smooth, raw, marks[..., :2], dropped, gains, warnings)
+    return Track(rigid, smooth, marks[..., :2], dropped, gains, warnings)
 
 
 def _write_pictures(source: Path, folder: Path, crop: Crop, found: Track, tell: Progress) -> Extent:
@@ -235,15 +234,3 @@ def _write(folder: Path, found: Track, where: Scene, source: Path) -> None:
         "warnings": list(found.warnings),
     }
     (folder / "track.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
-
-
-def _write_sound(path: Path, pcm: NDArray[np.int16]) -> None:
-    import av
-
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("flac", rate=SAMPLE_RATE, layout="mono")
-        for start in range(0, len(pcm), 4096):
-            frame = av.AudioFrame.from_ndarray(pcm[None, start : start + 4096], format="s16", layout="mono")
-            frame.sample_rate, frame.pts = SAMPLE_RATE, start
-            container.mux(stream.encode(frame))  # pyright: ignore[reportAttributeAccessIssue]
-        container.mux(stream.encode(None))  # pyright: ignore[reportAttributeAccessIssue]

@@ -14,13 +14,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import av
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from engines.media import SAMPLE_RATE
 from engines.tts.loudness import TARGET_LUFS, level
+from training.flac import encoded
 from training.voice_signal import N_FFT, Samples
 
 SHOWN = 12
@@ -71,16 +70,8 @@ def _palette() -> list[int]:
 
 
 def flac(samples: Samples) -> bytes:
-    """The samples as a FLAC file, 16 bits."""
-    pcm: NDArray[np.int16] = level(TARGET_LUFS).apply(samples)
-    buffer = io.BytesIO()
-    with av.open(buffer, "w", format="flac") as file:
-        stream = file.add_stream("flac", rate=SAMPLE_RATE, layout="mono")
-        frame = av.AudioFrame.from_ndarray(pcm[None], format="s16", layout="mono")
-        frame.sample_rate = SAMPLE_RATE
-        for packet in [*stream.encode(frame), *stream.encode(None)]:
-            file.mux(packet)
-    return buffer.getvalue()
+    """The samples, brought to `TARGET_LUFS`, as a FLAC file."""
+    return encoded(level(TARGET_LUFS).apply(samples))
 
 
 def write_page(path: Path, title: str, figures: Mapping[str, object], pairs: Sequence[Pair]) -> None:
