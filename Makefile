@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 # Debian's packages are installed by root; somebody else is asked by sudo.
 ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
+# Only what is missing: Debian's npm refuses to stand beside a Node.js from elsewhere, which brings its own.
+MISSING = $(strip $(if $(shell command -v chromium),,chromium) $(if $(shell command -v npm),,nodejs npm))
 
 .PHONY: help setup setup-all run check test unit train rtc e2e bench
 
@@ -22,7 +24,7 @@ $(VENV)/.setup: pyproject.toml | $(BIN)/python
 
 # First what can't be had by pip, so that nobody waits minutes to hear of it.
 $(VENV)/.setup-all: $(VENV)/.setup pyproject.toml package-lock.json
-	(command -v chromium && command -v npm) >/dev/null || ($(ROOT) apt-get update -q && $(ROOT) apt-get install -y -q --no-install-recommends chromium nodejs npm)
+	@$(if $(MISSING),$(ROOT) apt-get update -q && $(ROOT) apt-get install -y -q --no-install-recommends $(MISSING))
 	npm ci --silent
 	$(PIP) -e '.[espeak,train,test]'
 	touch $@
