@@ -27,6 +27,9 @@ DISMISS_SAMPLES = MIC_RATE * 32 // 100
 KNOWN_PHRASE_STABLE = MIC_RATE // 5
 """A known phrase counts as finished once it stood unchanged for 200 ms: "how are you" may go on with "today"."""
 
+PAUSE_SAMPLES = MIC_RATE * 16 // 100
+"""Silence after which the user has probably finished (160 ms): a word's own silences, of its stops, are shorter."""
+
 MAX_UTTERANCE = 30 * MIC_RATE
 """Longer utterances are cut: what the recognisers' models were made for, and a bound on what waits in memory."""
 
@@ -106,6 +109,7 @@ class Endpointer:
         self._run_start = 0
         self._voiced = 0
         self._last_voiced = 0
+        self._silence = 0
         self._text = ""
         self._text_since = 0
 
@@ -117,6 +121,11 @@ class Endpointer:
     @property
     def confirmed(self) -> bool:
         return self._confirmed
+
+    @property
+    def pausing(self) -> bool:
+        """The user, who meant to speak, has probably finished."""
+        return self._confirmed and self._silence >= PAUSE_SAMPLES
 
     def step(
         self, detection: TurnDetection, at: int, probability: float, level: float, *, playing: bool, partial: Partial
@@ -174,7 +183,7 @@ class Endpointer:
     def _judge(self, detection: TurnDetection, now: int, partial: Partial) -> Boundary | None:
         assert self._began is not None
         known = partial.complete and bool(partial.text)
-        silence = now - self._last_voiced
+        silence = self._silence = now - self._last_voiced
         if not self._confirmed:
             if known or self._voiced >= CONFIRM_SAMPLES:
                 self._confirmed = True

@@ -17,6 +17,7 @@ from pipeline.listener import (
     Confirmed,
     Dismissed,
     Ended,
+    Expected,
     Heard,
     Listener,
     ListenerEvent,
@@ -40,6 +41,7 @@ class Host(Protocol):
     def audible(self) -> bool: ...
     def duck(self, ducked: bool) -> None: ...
     def barge_in(self) -> Timings | None: ...
+    def expect(self, text: str) -> None: ...
     def answer(self, timings: Timings) -> None: ...
     @property
     def tell(self) -> Callable[[ev.SessionEvent], None]: ...
@@ -127,6 +129,9 @@ class Hearing:
                 self._speech_started(at)
             case Heard(text):
                 self._partially(text)
+            case Expected(text):
+                if self._answers and not self._waiting:
+                    self._host.expect(text)
             case Ended(at):
                 self._speech_stopped(at)
             case Understood(transcript, seconds):
@@ -138,6 +143,11 @@ class Hearing:
     def _interrupts(self) -> bool:
         detection = self._host.options.turn_detection
         return detection is not None and detection.interrupt_response
+
+    @property
+    def _answers(self) -> bool:
+        detection = self._host.options.turn_detection
+        return detection is not None and detection.create_response
 
     def _speech_started(self, at: int) -> None:
         self.user_speaks = True
@@ -166,8 +176,7 @@ class Hearing:
         self._stop_listening(at)
         now = self._clock()
         timings = Timings(now - (self.received - at) / MIC_RATE, spoken=True, decided=now)
-        detection = self._host.options.turn_detection
-        self._commit_item(timings, answer=detection is not None and detection.create_response)
+        self._commit_item(timings, answer=self._answers)
 
     def _commit_item(self, timings: Timings, *, answer: bool) -> None:
         item = Item(self._item_id, "user", [Part("input_audio", None)])

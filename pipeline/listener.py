@@ -27,10 +27,10 @@ from pipeline.endpointing import (
     loudness,
 )
 from pipeline.options import TurnDetection
-from pipeline.utterance import NOTHING, Heard, Misunderstood, Transcriber, Understood, Utterance
+from pipeline.utterance import NOTHING, Expected, Heard, Misunderstood, Transcriber, Understood, Utterance
 from pipeline.worker import Worker
 
-ListenerEvent = Onset | Confirmed | Dismissed | Heard | Ended | Understood | Misunderstood
+ListenerEvent = Onset | Confirmed | Dismissed | Heard | Expected | Ended | Understood | Misunderstood
 
 MAX_BACKLOG = 60 * MIC_RATE
 """Samples that may wait. A microphone in real time never has more than a few windows waiting; a client that sends a
@@ -101,6 +101,7 @@ class Listener:
         self._rest = _Audio(0, np.zeros(0, np.int16))
         self._recent: deque[Pcm] = deque()
         self._utterance: Utterance | None = None
+        self._expected = ""
 
     def feed(self, pcm: Pcm) -> None:
         """Take int16[n], any n, at `MIC_RATE`. Never blocks."""
@@ -192,6 +193,7 @@ class Listener:
         else:
             self._recent.append(window)
         self._cross(boundary)
+        self._expect()
         if self._utterance is None:
             self._forget_before(in_samples(min(detection.prefix_ms, MAX_PREFIX_MS)))
 
@@ -214,6 +216,14 @@ class Listener:
                 self._uncommitted = 0
                 self._emit(boundary)
                 self._finish()
+
+    def _expect(self) -> None:
+        """Tell the words at which the user pauses, and again where the recogniser changes its mind meanwhile."""
+        utterance = self._utterance
+        text = utterance.partial.text if utterance is not None and self._endpointer.pausing else ""
+        if text and text != self._expected:
+            self._emit(Expected(text))
+        self._expected = text
 
     def _hold(self, window: Pcm) -> None:
         """Push to talk: everything belongs to the utterance."""

@@ -22,6 +22,9 @@ class Meter(Protocol):
     def pts_jump(self) -> None:
         """A stall was too long to catch up: media time jumped."""
 
+    def draft(self, *, used: bool) -> None:
+        """A reply that was begun before the user had surely finished was spoken, or thrown away."""
+
     def turn(self, timing: TurnTiming) -> None:
         """A turn ended."""
 

@@ -18,6 +18,7 @@ from pipeline.options import ResponseRequest, SessionOptions
 from pipeline.playout import MediaSink, Playout
 from pipeline.refused import Refused
 from pipeline.speaking import Engines, Speaking
+from pipeline.thinking import Thinking
 from pipeline.turn import Timings, Turn
 from pipeline.worker import Worker
 
@@ -36,6 +37,7 @@ class Session:
         media: MediaSink | None,
         meter: Meter,
         history: int = 40,
+        think_ahead: bool = True,
         seed: int = 0,
         idle_stride: int = 1,
     ) -> None:
@@ -44,6 +46,7 @@ class Session:
             emit: told everything, in order; never blocks.
             media: None for a client that takes its audio as events.
             history: items of the conversation that the language model is given.
+            think_ahead: the model is asked once the user has probably finished.
             seed: of the idle motion.
             idle_stride: one idle picture every so many frames.
         """
@@ -53,6 +56,7 @@ class Session:
         self.conversation = Conversation()
         self.tell = emit
         self._clock = clock
+        self._think_ahead = think_ahead
         self._mood: Mood = "idle"
         self._listen_worker = Worker("listen")
         self._recognise_worker = Worker("recognise")
@@ -72,9 +76,10 @@ class Session:
             self._outlet = Body(avatar, playout, clock, self._moved)
         self._outlet.set(options)
         self._hearing = Hearing(self, engines.vad, engines.asr, (self._listen_worker, self._recognise_worker), clock)
+        thinking = Thinking(engines.llm, self.conversation, history, meter, self._hearing.understood.wait)
         self._speaking = Speaking(
-            engines, self.conversation, self._outlet, meter, clock, watched=watched, history=history, emit=emit,
-            changed=self.show_mood, understood=self._hearing.understood.wait,
+            engines, self.conversation, thinking, self._outlet, meter, clock, watched=watched, emit=emit,
+            changed=self.show_mood,
         )  # fmt: skip
 
     @property
@@ -229,6 +234,11 @@ class Session:
             self._speaking.cut_tail()
             return None
         return turn.timings if turn.timings.spoken and not turn.released else None
+
+    def expect(self, text: str) -> None:
+        """The user has probably finished, having said `text`."""
+        if self._think_ahead:
+            self._speaking.expect(text, self.options)
 
     def answer(self, timings: Timings) -> None:
         """The user has finished: her turn, unless she is speaking still."""

@@ -6,8 +6,7 @@ import asyncio
 import logging
 import secrets
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable, Coroutine
-from contextlib import aclosing
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from engines import ASR, LLM, TTS, VAD, Idle, Motion, RemoteASR, RemoteTTS, Renderers
@@ -21,6 +20,7 @@ from pipeline.options import ResponseRequest, SessionOptions
 from pipeline.refused import Refused
 from pipeline.script import Script
 from pipeline.stages import Align, synthesizer
+from pipeline.thinking import Thinking
 from pipeline.turn import Timings, Turn, Voice, reply, reply_text
 from pipeline.worker import Worker
 
@@ -62,36 +62,32 @@ class Speaking:
         self,
         engines: Engines,
         conversation: Conversation,
+        thinking: Thinking,
         outlet: Outlet,
         meter: Meter,
         clock: Callable[[], float],
         *,
         watched: bool,
-        history: int,
         emit: Callable[[ev.SessionEvent], None],
         changed: Callable[[], None],
-        understood: Callable[[], Coroutine[None, None, object]],
     ) -> None:
         """
         Args:
             watched: a face moves with the voice.
-            history: items of the conversation that the language model is given.
             changed: told when a turn begins, becomes audible, or ends.
-            understood: waits until everything that was said to her has its transcript.
         """
         self.turn: Turn | None = None
         self.last: Turn | None = None
         """The turn before."""
         self._engines = engines
         self._conversation = conversation
+        self._thinking = thinking
         self._outlet = outlet
         self._meter = meter
         self._clock = clock
         self._watched = watched
-        self._history = history
         self._emit = emit
         self._changed = changed
-        self._understood = understood
         self._tasks: asyncio.TaskGroup | None = None
         self._scripts: OrderedDict[str, Script] = OrderedDict()
         self._ignored_tags: set[str] = set()
@@ -132,6 +128,11 @@ class Speaking:
             self._outlet.begin(turn)
         self._changed()
         return turn
+
+    def expect(self, text: str, options: SessionOptions) -> None:
+        """The user has probably finished, having said `text`: think of the answer. Nobody hears of it yet."""
+        if self._tasks is not None and self.turn is None:
+            self._thinking.expect(text, options, self._tasks)
 
     def interrupt(self, reason: str) -> Turn | None:
         """End the open turn in this loop turn: sound stops, history keeps what was heard; producers unwind after.
@@ -186,7 +187,7 @@ class Speaking:
         self._truncate(item, script, audio_end_ms * SAMPLE_RATE // 1000)
 
     async def _answer(self, turn: Turn, options: SessionOptions) -> None:
-        tokens = self._tokens(turn, options)
+        tokens = self._thinking.reply(turn.request, options, turn.count_input)
         if turn.audible:
             own = options.expression
             voice = Voice(
@@ -201,18 +202,6 @@ class Speaking:
             await reply_text(turn, tokens, lambda text: self._write(turn, text), self._ignore_tag, self._clock)
             if turn is self.turn:
                 self._finish(turn)
-
-    async def _tokens(self, turn: Turn, options: SessionOptions) -> AsyncGenerator[str, None]:
-        await self._understood()
-        request = turn.request
-        messages = self._conversation.messages(request.input, self._history)
-        instructions = options.instructions if request.instructions is None else request.instructions
-        temperature = options.temperature if request.temperature is None else request.temperature
-        turn.input_tokens = len(instructions.split()) + sum(len(message.text.split()) for message in messages)
-        stream = self._engines.llm.stream(messages, instructions=instructions, temperature=temperature)
-        async with aclosing(stream) as tokens:
-            async for token in tokens:
-                yield token
 
     def _released(self, turn: Turn) -> None:
         """Samples of the turn left."""

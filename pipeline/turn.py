@@ -106,6 +106,10 @@ class Turn:
     def audible(self) -> bool:
         return "audio" in self.modalities
 
+    def count_input(self, words: int) -> None:
+        """The model was given so many words."""
+        self.input_tokens = words
+
     @property
     def usage(self) -> Usage:
         return Usage(self.input_tokens, self.tokens)

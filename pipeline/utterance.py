@@ -36,6 +36,13 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
+class Expected:
+    """The user has probably finished, having said this."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Understood:
     """An utterance's words; empty where there were none."""
 

@@ -9,6 +9,10 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+MAX_TEXT = 40_000
+"""Characters: with the worst escapes of JSON (six bytes each) they still fit an event of 256 KiB, the most that a
+data channel carries, when they are echoed."""
+
 
 class Section(BaseModel):
     """One table of the file: a key that is not declared is an error."""

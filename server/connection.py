@@ -77,6 +77,7 @@ class Conversation:
             media=media,
             meter=SessionMeter(service.metrics, self.settings.id),
             history=config.llm.history,
+            think_ahead=config.llm.think_ahead,
             seed=secrets.randbits(32),
             idle_stride=round(FPS / config.avatar.idle_fps),
         )

@@ -55,6 +55,7 @@ class Metrics:
         self.late_frames = Counter("late_frames", "Frames that left without their picture.", registry=registry)
         self.underruns = Counter("underruns", "Gaps within speech.", registry=registry)
         self.pts_jumps = Counter("pts_jumps", "Stalls too long to catch up with.", registry=registry)
+        self.drafts = Counter("drafts", "Replies begun ahead of the turn's end.", ["used"], registry=registry)
         self.microphone_lost = Counter(
             "microphone_lost_packets", "Packets of microphones that were missing and filled.", registry=registry
         )
@@ -84,6 +85,9 @@ class SessionMeter:
 
     def pts_jump(self) -> None:
         self._metrics.pts_jumps.inc()
+
+    def draft(self, *, used: bool) -> None:
+        self._metrics.drafts.labels("yes" if used else "no").inc()
 
     def turn(self, timing: TurnTiming) -> None:
         for milliseconds, histogram in (

@@ -23,7 +23,7 @@ from engines.media import AudioChunk, Coeffs, Image, Pcm
 from pipeline.session import Engines, Session
 from server.app import create_app
 from server.config import Config
-from server.config_keys import Server
+from server.config_network import Server
 from server.rtc_codecs import SpeechEncoder
 from tests.e2e.uvicorn_server import listening
 from tests.unit.stage import fakes

@@ -53,6 +53,7 @@ class Counts:
     underruns: int = 0
     jumps: int = 0
     silences: list[float] = field(default_factory=list)
+    drafts: list[bool] = field(default_factory=list)
     turns: list[ev.TurnTiming] = field(default_factory=list)
 
     def render(self, seconds: float) -> None:
@@ -66,6 +67,9 @@ class Counts:
 
     def pts_jump(self) -> None:
         self.jumps += 1
+
+    def draft(self, *, used: bool) -> None:
+        self.drafts.append(used)
 
     def turn(self, timing: ev.TurnTiming) -> None:
         self.turns.append(timing)

@@ -16,7 +16,8 @@ from starlette.testclient import TestClient, WebSocketDenialResponse, WebSocketT
 from engines.media import Image, Pcm
 from server.app import create_app
 from server.config import Config
-from server.config_keys import Privacy, Server
+from server.config_keys import Privacy
+from server.config_network import Server
 from tests.unit import wire
 from tests.unit.stage import fakes
 

@@ -13,7 +13,7 @@ from starlette.websockets import WebSocket, WebSocketState
 from engines.fake import FakeLLM
 from server.calls import PLACE_TAKEN, Call, CallTable
 from server.config import Config
-from server.config_keys import Server
+from server.config_network import Server
 from server.connection import Conversation, converse_websocket
 from server.endings import HungUp
 from server.observe import Metrics

@@ -164,16 +164,16 @@ def test_secrets_are_refused_outside_the_environment_and_never_shown(toml, key: 
 
 
 def test_secrets_come_from_the_environment_and_stay_out_of_repr() -> None:
-    environ = {"VISAVIS_ACCESS_KEY": "open", "VISAVIS_LLM_KEY": "think", "OPENAI_API_KEY": "everywhere"}
+    environ = {"VISAVIS_ACCESS_KEY": "open", "VISAVIS_LLM_KEY": "ponder", "OPENAI_API_KEY": "everywhere"}
     config = load_config(environ=environ | {"VISAVIS_TTS_BASE_URL": "http://127.0.0.1:9/v1"})
     assert config.server.access_key is not None
     assert config.server.access_key.get_secret_value() == "open"
     assert config.llm.key is not None
-    assert config.llm.key.get_secret_value() == "think"
+    assert config.llm.key.get_secret_value() == "ponder"
     assert config.asr.key is not None
     assert config.asr.key.get_secret_value() == "everywhere"
     assert config.tts.key is None, "OpenAI's key goes to OpenAI's own server only"
-    assert "think" not in repr(config)
+    assert "ponder" not in repr(config)
 
 
 def test_an_open_address_needs_a_key_and_tls_or_insecure_said_aloud(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pipeline import utterance
 from pipeline.endpointing import MAX_UTTERANCE, WINDOW, Confirmed, Dismissed, Ended, Onset
 from pipeline.listener import MAX_BACKLOG
 from pipeline.options import TurnDetection
-from pipeline.utterance import Heard, Understood
+from pipeline.utterance import Expected, Heard, Understood
 from tests.unit.ears import ScriptedASR, ears, in_ms, said, windows
 
 pytestmark = [pytest.mark.unit, pytest.mark.usefixtures("inline_workers")]
@@ -23,10 +23,11 @@ async def test_a_turn_from_onset_to_words() -> None:
     asr = ScriptedASR()
     async with ears(asr) as scene:
         await scene.hear((20, QUIET), (30, SPEECH), (40, QUIET))
-    onset, confirmed, heard, ended, understood = scene.events
+    onset, confirmed, heard, expected, ended, understood = scene.events
     assert onset == Onset(20 * WINDOW)
     assert confirmed == Confirmed(20 * WINDOW)
     assert heard == Heard("some words")
+    assert expected == Expected("some words")
     assert isinstance(ended, Ended)
     assert ended.at == 50 * WINDOW
     assert 500 <= in_ms(ended.decided_at - ended.at) < 500 + 32
@@ -76,13 +77,33 @@ async def test_a_cough_is_dismissed_within_600_ms() -> None:
         assert isinstance(dismissed, Dismissed)
         assert in_ms(dismissed.at - onset.at) <= 600
         await scene.hear((12, SPEECH), (16, QUIET))
-        assert scene.kinds()[2:] == ["Onset", "Confirmed", "Heard", "Ended", "Understood"]
+        assert scene.kinds()[2:] == ["Onset", "Confirmed", "Heard", "Expected", "Ended", "Understood"]
 
 
 async def test_a_short_word_that_is_known_is_no_cough() -> None:
     async with ears(ScriptedASR(lambda _: Partial("stop", complete=True))) as scene:
         await scene.hear((10, QUIET), (5, SPEECH), (40, QUIET))
-    assert scene.kinds() == ["Onset", "Confirmed", "Heard", "Ended", "Understood"]
+    assert scene.kinds() == ["Onset", "Confirmed", "Heard", "Expected", "Ended", "Understood"]
+
+
+async def test_a_pause_of_160_ms_is_probably_the_end_and_a_shorter_one_is_not() -> None:
+    async with ears() as scene:
+        await scene.hear((12, SPEECH), (4, QUIET), (6, SPEECH), (4, QUIET), (6, SPEECH))
+        assert scene.of(Expected) == []
+        await scene.hear((5, QUIET))
+        assert scene.of(Expected) == [Expected("some words")]
+        await scene.hear((6, SPEECH), (5, QUIET))
+        assert scene.of(Expected) == [Expected("some words")] * 2
+
+
+async def test_words_that_come_during_the_pause_are_expected_instead() -> None:
+    def late(samples: int) -> Partial:
+        return Partial("how are you" if samples > 28 * WINDOW else "how are", complete=False)
+
+    async with ears(ScriptedASR(late)) as scene:
+        for window in range(40):
+            await scene.hear((1, SPEECH if window < 20 else QUIET))
+    assert scene.of(Expected) == [Expected("how are"), Expected("how are you")]
 
 
 async def test_speech_that_wavers_is_one_turn() -> None:
@@ -149,7 +170,7 @@ async def test_while_she_speaks_an_unsure_sound_is_her_echo() -> None:
         await scene.hear((40, QUIET), (20, 0.7), (20, QUIET))
         assert not scene.events
         await scene.hear((20, SPEECH), (20, QUIET))
-        assert scene.kinds() == ["Onset", "Confirmed", "Heard", "Ended", "Understood"]
+        assert scene.kinds() == ["Onset", "Confirmed", "Heard", "Expected", "Ended", "Understood"]
 
 
 async def test_a_person_must_be_louder_than_her_echo() -> None:

@@ -18,7 +18,7 @@ from pipeline.conversation import Conversation, Item, Part
 from pipeline.options import ResponseRequest, SessionOptions
 from pipeline.refused import Refused
 from pipeline.session import Session
-from server.config_keys import MAX_TEXT
+from server.config_types import MAX_TEXT
 from server.realtime.audio import Microphone
 from server.realtime.codec import Codec
 from server.realtime.decode import MAX_PARTS

@@ -11,7 +11,7 @@ import uvicorn
 from bench.serverproc import free_port
 from server.app import create_app
 from server.config import Config
-from server.config_keys import Server
+from server.config_network import Server
 from server.websocket import PING_S, LivelyWebSocket
 from tests.e2e.uvicorn_server import listening
 from tests.unit.stage import fakes
