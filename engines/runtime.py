@@ -11,6 +11,7 @@ while convolutions lose nothing by it and take half the time.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,40 +54,54 @@ def weights_are_finite(path: Path) -> bool:
 class Graph:
     """A loaded graph with its own infer requests; use it from one thread at a time."""
 
-    def __init__(self, path: Path, parts: Sequence[Part], threads: int = 1, given: Sequence[str] = ()) -> None:
+    def __init__(
+        self, path: Path, parts: Sequence[Part], threads: int = 1, given: Sequence[str] = (), lanes: int = 1
+    ) -> None:
         """Compiles ``parts`` of the ONNX graph at ``path`` for ``threads`` threads of the CPU.
 
         Tensors named in ``given`` become inputs of the last part, in place of what the graph computes for them.
+
+        Args:
+            lanes: how many of this graph and its twins may run at the same time; weights are held once.
 
         Raises:
             ValueError: the file is no graph, or lacks a tensor that ``parts`` names.
         """
         core = ov.Core()
-        self._requests: list[ov.InferRequest] = []
-        self._inputs: list[tuple[ov.InferRequest, str, bool]] = []
-        self._outputs = parts[-1].outputs
-        known: dict[str, ov.Tensor] = {}
+        self._compiled: list[tuple[ov.CompiledModel, tuple[str, ...]]] = []
+        known: set[str] = set()
         for part in parts:
-            precision = fast_precision(core) if part.precision == "bf16" else "f32"
-            hints = {
-                "PERFORMANCE_HINT": "LATENCY",
-                "NUM_STREAMS": "1",
-                "INFERENCE_NUM_THREADS": str(threads),
-                "INFERENCE_PRECISION_HINT": precision,
-                # Several sessions draw in one process: pinned, their threads would share the first core.
-                "ENABLE_CPU_PINNING": "NO",
-            }
             begins = {*known, *given} if part is parts[-1] else set(known)
             model = _cut(core, path, begins, part.outputs)
-            request = core.compile_model(model, "CPU", hints).create_infer_request()
-            for port in request.get_compiled_model().inputs:
+            self._compiled.append((core.compile_model(model, "CPU", _hints(core, part, threads, lanes)), part.outputs))
+            known |= set(part.outputs)
+        self._connect()
+
+    def twin(self) -> Graph:
+        """The same loaded graph with infer requests of its own, for another thread: it costs their tensors only."""
+        twin = copy(self)
+        twin._connect()
+        return twin
+
+    def close(self) -> None:
+        """Gives up its requests; the weights go with the last twin. It can't be run again."""
+        self._requests, self._inputs, self._compiled = [], [], []
+
+    def _connect(self) -> None:
+        """Makes a request for each part, joined by shared tensors."""
+        self._requests: list[ov.InferRequest] = []
+        self._inputs: list[tuple[ov.InferRequest, str, bool]] = []
+        known: dict[str, ov.Tensor] = {}
+        for compiled, outputs in self._compiled:
+            request = compiled.create_infer_request()
+            for port in compiled.inputs:
                 name = next(iter(port.get_names()))
                 if name in known:
                     request.set_tensor(port, known[name])  # shared, not copied
                 else:
                     self._inputs.append((request, name, port.get_partial_shape().is_dynamic))
-            if part is not parts[-1]:
-                known |= {name: request.get_output_tensor(i) for i, name in enumerate(part.outputs)}
+            if compiled is not self._compiled[-1][0]:
+                known |= {name: request.get_output_tensor(i) for i, name in enumerate(outputs)}
             self._requests.append(request)
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -107,8 +122,19 @@ class Graph:
                 np.copyto(tensor.data, inputs[name])
         for request in self._requests:
             request.infer()
-        last = self._requests[-1]
-        return {name: last.get_output_tensor(i).data for i, name in enumerate(self._outputs)}
+        outputs = self._compiled[-1][1]
+        return {name: self._requests[-1].get_output_tensor(i).data for i, name in enumerate(outputs)}
+
+
+def _hints(core: ov.Core, part: Part, threads: int, lanes: int) -> dict[str, str]:
+    return {
+        "PERFORMANCE_HINT": "LATENCY",
+        "NUM_STREAMS": str(lanes),
+        "INFERENCE_NUM_THREADS": str(threads * lanes),
+        "INFERENCE_PRECISION_HINT": fast_precision(core) if part.precision == "bf16" else "f32",
+        # Several sessions draw in one process: pinned, their threads would share the first core.
+        "ENABLE_CPU_PINNING": "NO",
+    }
 
 
 def _read(core: ov.Core, path: Path) -> ov.Model:

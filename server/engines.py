@@ -14,8 +14,7 @@ from engines.motion.manner import read_manner
 from engines.motion.model import load_model
 from engines.motion.speech import SpeechMotion
 from engines.motion.style import load_style
-from engines.nerf.engine import load_renderer
-from engines.nerf.pool import RendererPool
+from engines.nerf.load import load_service
 from engines.tags import EXPLAINED
 from engines.vad import SileroVAD
 from pipeline.session import Engines
@@ -40,7 +39,7 @@ def build_engines(config: Config) -> Engines:
         motion=build_motion(config),
         idle=build_body(config),
         align=_aligner(config),
-        renderers=RendererPool(lambda: load_renderer(config.avatar.path, config.avatar.threads)),
+        renderers=load_service(config.avatar.path, threads=config.avatar.threads),
     )
 
 

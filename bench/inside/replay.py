@@ -25,8 +25,7 @@ from bench.inside.recorded import RecordedModel, RecordedTurn, RecordedVoice, re
 from bench.userproc import FAILED
 from engines.fake import FakeASR, FakeVAD
 from engines.media import Image, Pcm
-from engines.nerf.engine import load_renderer
-from engines.nerf.pool import RendererPool
+from engines.nerf.load import load_service
 from pipeline import worker
 from pipeline.conversation import Item, Part
 from pipeline.events import SessionEvent
@@ -146,7 +145,7 @@ def replay(turn: RecordedTurn, config: Config, reel: Path | None) -> dict[str, A
     worker.ThreadPoolExecutor = _InTheLoop
     spent: dict[str, float] = {}
     voice = RecordedVoice(turn)
-    renderers = RendererPool(lambda: load_renderer(config.avatar.path, config.avatar.threads))
+    renderers = load_service(config.avatar.path, threads=config.avatar.threads)
     engines: Any = Engines(
         llm=RecordedModel(turn),
         tts=voice,
