@@ -12,8 +12,6 @@ from engines.media import Coeffs, Image
 
 from .portrait import Portrait
 
-OUTPUTS = ("y", "uv")
-
 
 class Runner(Protocol):
     """A loaded graph of any runtime."""
@@ -41,5 +39,7 @@ class BatchPainter:
         # Places that nobody asked for draw the last picture once more.
         filled = [inputs for inputs, _ in placed] + [placed[-1][0]] * (size - len(batch))
         found = self._graphs[size].run({name: np.stack([inputs[name] for inputs in filled]) for name in filled[0]})
-        y, uv = (found[name] for name in OUTPUTS)
-        return [self._portrait.paste(y[k], uv[k], left) for k, (_, left) in enumerate(placed)]
+        return [
+            self._portrait.paste({name: found[name][k] for name in self._portrait.outputs}, left)
+            for k, (_, left) in enumerate(placed)
+        ]

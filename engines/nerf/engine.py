@@ -31,7 +31,8 @@ class NerfRenderer:
         self.portrait = Portrait(avatar_dir)
         self.meta, self.scene = self.portrait.meta, self.portrait.scene
         self._threads = threads
-        self._yuv = Graph(self.portrait.graph, (*CUTS, Part(("y", "uv"), PICTURE)), threads, BEHIND, lanes)
+        parts = (*CUTS, Part(self.portrait.outputs, PICTURE))
+        self._yuv = Graph(self.portrait.graph, parts, threads, BEHIND, lanes)
         self._left = -1
         self._rgb: Graph | None = None
 
@@ -56,8 +57,7 @@ class NerfRenderer:
             pairs = slice(left // 2, left // 2 + self.scene.window.cols)
             inputs |= {name: band[..., pairs] for name, band in self.portrait.bands.items()}
             self._left = left
-        found = self._yuv.run(inputs)
-        return self.portrait.paste(found["y"], found["uv"], left)
+        return self.portrait.paste(self._yuv.run(inputs), left)
 
     def paint(self, batch: Sequence[Coeffs]) -> list[Image]:
         """A picture for each of ``batch``, one after the other: see ``RenderService``."""

@@ -11,10 +11,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 
-from engines.avatar_meta import read_meta
 from engines.runtime_tensorrt import TensorRTGraph, build, find_package
 
-from .batch import OUTPUTS, BatchPainter
+from .batch import BatchPainter
 from .portrait import Portrait
 
 SIZES = (1, 4, 8, 16)
@@ -37,15 +36,15 @@ def compile_avatar(
         ValueError: a package or the GPU is missing, or the avatar's graph can't be built; the message says what to do.
     """
     trt = find_package(targeted=target is not None)
-    digest = read_meta(avatar_dir).sha256
-    folder = _folder(trt, target or _gpu(trt), digest)
+    portrait = Portrait(avatar_dir)
+    folder = _folder(trt, target or _gpu(trt), portrait.meta.sha256)
     paths = [folder / f"batch{size}.engine" for size in sizes]
     for size, path in zip(sizes, paths, strict=True):
         if path.is_file():
             tell(f"{path} is there already")
             continue
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        plan = build(trt, graph_for_tensorrt(avatar_dir / "face.onnx", size), target)
+        plan = build(trt, graph_for_tensorrt(portrait, size), target)
         part = path.with_suffix(".part")
         part.write_bytes(plan)
         part.chmod(0o600)
@@ -54,14 +53,14 @@ def compile_avatar(
     return paths
 
 
-def graph_for_tensorrt(graph: Path, size: int) -> bytes:
+def graph_for_tensorrt(portrait: Portrait, size: int) -> bytes:
     """The avatar's ONNX graph, made ready to draw ``size`` pictures at a time by TensorRT: ONNX bytes."""
     import onnx
 
     from engines.onnx_batch import batched
     from engines.onnx_tensorrt import for_tensorrt
 
-    return for_tensorrt(batched(onnx.load(graph), OUTPUTS, size)).SerializeToString()
+    return for_tensorrt(batched(onnx.load(portrait.graph), portrait.outputs, size)).SerializeToString()
 
 
 def load_painter(avatar_dir: Path, portrait: Portrait) -> BatchPainter:

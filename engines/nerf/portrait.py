@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ class Portrait:
 
     Attributes:
         graph: path of its ONNX graph.
+        outputs: what of the graph ``paste`` takes.
         plate: uint8[512, 512, 3], the still picture round the window, sRGB.
         bands: what of it may lie behind the window, for ``BEHIND``: float32[1, 4 or 2, rows, 256].
     """
@@ -34,6 +36,7 @@ class Portrait:
             ValueError: the folder holds no avatar that this version can draw; the message says what to do.
         """
         self.graph = avatar_dir / "face.onnx"
+        self.outputs = ("y", "uv")
         self.meta = read_meta(avatar_dir)
         self.scene = _scene(self.meta)
         self._low = np.asarray(self.meta.coeffs_low, np.float32)
@@ -60,18 +63,19 @@ class Portrait:
         pair = np.array([at.left // 2], np.int64)
         return {"drive": at.drive, "rot": at.rot, "origin": at.origin, "left": pair}, at.left
 
-    def paste(self, y: NDArray[np.uint8], uv: NDArray[np.uint8], left: int) -> NDArray[np.uint8]:
+    def paste(self, found: Mapping[str, NDArray[np.uint8]], left: int) -> NDArray[np.uint8]:
         """The still picture with the drawn window in it: a new uint8[768, 512], planar I420.
 
         Args:
-            y: uint8[height, width] of the window, uv: uint8[2, rows, cols], left: as ``inputs`` returns it.
+            found: ``outputs`` of the graph: ``y``, uint8[height, width] of the window, and ``uv``, uint8[2, rows, cols].
+            left: as ``inputs`` returns it.
         """
         out = self._still.copy()
         window = self.scene.window
-        out[window.top : window.top + window.height, left : left + window.width] = y
+        out[window.top : window.top + window.height, left : left + window.width] = found["y"]
         chroma = out[SIZE:].reshape(2, SIZE // 2, SIZE // 2)
         first = window.top // 2
-        chroma[:, first : first + window.rows, left // 2 : left // 2 + window.cols] = uv
+        chroma[:, first : first + window.rows, left // 2 : left // 2 + window.cols] = found["uv"]
         return out
 
 
