@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -148,6 +148,7 @@ def spelt(word: str) -> Phones:
     return tuple(phones)
 
 
+@lru_cache(maxsize=1024)  # a name that is guessed at all is said again in the same talk; each costs some 10 ms
 def guess(word: str) -> Phones:
     """How `word` (a–z and apostrophes) is likely said; consonants alone are spelt."""
     return english().phones(word) if re.search("[aeiouy]", word) else spelt(word.replace("'", ""))

@@ -32,6 +32,11 @@ def voice(folder: Path) -> NeuralVoice:
     return NeuralVoice(folder)
 
 
+@pytest.fixture(scope="module")
+def fast(folder: Path) -> NeuralVoice:
+    return NeuralVoice(folder, rate=2.0)
+
+
 def _pcm(chunks: list[AudioChunk]) -> np.ndarray:
     return np.concatenate([chunk.pcm for chunk in chunks])
 
@@ -83,7 +88,7 @@ def test_words_cut_the_original_text(voice: NeuralVoice) -> None:
 
 
 @pytest.mark.parametrize(("mark", "seconds"), [(".", 0.28), ("?", 0.28), (",", 0.12), ("", 0.03)])
-def test_a_phrase_ends_in_a_pause_by_its_mark(folder: Path, voice: NeuralVoice, mark: str, seconds: float) -> None:
+def test_a_phrase_ends_in_a_pause_by_its_mark(voice: NeuralVoice, fast: NeuralVoice, mark: str, seconds: float) -> None:
     def pause(speaker: NeuralVoice) -> float:
         chunks = list(speaker.synthesize(f"We were there{mark}"))
         last = chunks[0].phones[-1]
@@ -91,7 +96,7 @@ def test_a_phrase_ends_in_a_pause_by_its_mark(folder: Path, voice: NeuralVoice, 
         return (last.end - last.start) / SAMPLE_RATE
 
     assert pause(voice) >= seconds
-    assert pause(NeuralVoice(folder, rate=2.0)) < pause(voice)
+    assert pause(fast) < pause(voice)
 
 
 def test_a_sentence_begins_and_ends_in_silence(voice: NeuralVoice) -> None:
@@ -162,10 +167,10 @@ def test_a_text_without_spaces_is_bounded_too(voice: NeuralVoice) -> None:
     assert 100 < max(len(chunk.phones) for chunk in chunks) < 200
 
 
-def test_rate_and_pitch_are_steered(folder: Path, voice: NeuralVoice) -> None:
+def test_rate_and_pitch_are_steered(folder: Path, voice: NeuralVoice, fast: NeuralVoice) -> None:
     text = "We all were away a year ago."
-    plain, fast = _pcm(list(voice.synthesize(text))), _pcm(list(NeuralVoice(folder, rate=2.0).synthesize(text)))
-    assert len(fast) == pytest.approx(len(plain) / 2, rel=0.1)
+    plain = _pcm(list(voice.synthesize(text)))
+    assert len(_pcm(list(fast.synthesize(text)))) == pytest.approx(len(plain) / 2, rel=0.1)
     high = _pcm(list(NeuralVoice(folder, pitch=12.0).synthesize(text)))
     assert len(high) == len(plain)
     assert not np.array_equal(high, plain)
