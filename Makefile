@@ -26,7 +26,7 @@ $(VENV)/.setup: pyproject.toml | $(BIN)/python
 $(VENV)/.setup-all: $(VENV)/.setup pyproject.toml package-lock.json
 	@$(if $(MISSING),$(ROOT) apt-get update -q && $(ROOT) apt-get install -y -q --no-install-recommends $(MISSING))
 	npm ci --silent
-	$(PIP) -e '.[espeak,train,test]'
+	$(PIP) -e '.[espeak,tensorrt-rtx,train,test]'
 	touch $@
 
 setup: $(VENV)/.setup ## what serving needs

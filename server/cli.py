@@ -1,4 +1,4 @@
-"""The command line: `visavis serve · say · bench · train · evaluate · doctor`.
+"""The command line: `visavis serve · say · bench · train · evaluate · compile · doctor`.
 
 Each command imports what it needs when it runs, so that `--help` answers at once and serving never loads the trainer.
 """
@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from server import cli_avatars, cli_bench, cli_motion, cli_motion_train, cli_show, cli_train, cli_voice
+from server import cli_avatars, cli_bench, cli_compile, cli_motion, cli_motion_train, cli_show, cli_train, cli_voice
 from server.cli_common import USAGE_ERROR, ConfigPath, Settings, console, fail, read_config
 
 EXTRAS = {
@@ -30,6 +30,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 cli_train.register(app)
 cli_voice.register(app)
 cli_avatars.register(app)
+cli_compile.register(app)
 cli_bench.register(app)
 cli_motion.register(app)
 cli_motion_train.register(app)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -45,6 +45,10 @@ def register(app: typer.Typer) -> None:
 def bench_render(
     threads: Annotated[int, typer.Option(min=1, max=64, help="Threads that render.")] = 1,
     avatar: Annotated[Path | None, typer.Option(help="Folder of the avatar.")] = None,
+    engine: Annotated[
+        Literal["openvino", "tensorrt"], typer.Option(help="On the CPU, or on an NVIDIA GPU (visavis compile).")
+    ] = "openvino",
+    batch: Annotated[int, typer.Option(min=1, max=64, help="Pictures that are drawn together.")] = 1,
     as_json: AsJson = False,
     config: ConfigPath = None,
 ) -> None:
@@ -53,7 +57,7 @@ def bench_render(
     from bench.render import measure
 
     try:
-        figures = measure(chosen.avatar.path, threads)
+        figures = measure(chosen.avatar.path, threads, engine, batch)
     except (ValueError, OSError) as error:
         raise fail(str(error)) from None
     show(figures, as_json)

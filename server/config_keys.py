@@ -167,7 +167,11 @@ class Avatar(Section):
     """Her face."""
 
     path: Path = Field(default=Path("avatars/default"), description="Folder of the avatar.")
-    threads: int = Field(default=1, ge=1, le=64, description="Threads that render one session's pictures.")
+    engine: Literal["openvino", "tensorrt"] = Field(
+        default="openvino",
+        description="What draws: the CPU (openvino), or an NVIDIA GPU (tensorrt, after `visavis compile`).",
+    )
+    threads: int = Field(default=1, ge=1, le=64, description="Threads of the CPU that render one picture.")
     idle_fps: Annotated[float, AfterValidator(_whole_frames)] = Field(
         default=12.5,
         description="Pictures per second rendered while nobody speaks.",

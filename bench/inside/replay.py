@@ -145,7 +145,7 @@ def replay(turn: RecordedTurn, config: Config, reel: Path | None) -> dict[str, A
     worker.ThreadPoolExecutor = _InTheLoop
     spent: dict[str, float] = {}
     voice = RecordedVoice(turn)
-    renderers = load_service(config.avatar.path, threads=config.avatar.threads)
+    renderers = load_service(config.avatar.path, config.avatar.engine, config.avatar.threads)
     engines: Any = Engines(
         llm=RecordedModel(turn),
         tts=voice,

@@ -37,7 +37,10 @@ def compile_avatar(
     """
     trt = find_package(targeted=target is not None)
     portrait = Portrait(avatar_dir)
-    folder = _folder(trt, target or _gpu(trt), portrait.meta.sha256)
+    try:
+        folder = _folder(trt, target or _gpu(trt), portrait.meta.sha256)
+    except ValueError as error:
+        raise ValueError(f"{error}; or say what GPU it shall be for: --for sm89") from error
     paths = [folder / f"batch{size}.engine" for size in sizes]
     for size, path in zip(sizes, paths, strict=True):
         if path.is_file():

@@ -17,6 +17,7 @@ from .geometry import COEFFS, SIZE, Camera, Scene, Window, place
 
 # What lies behind the window changes only when it moves: so it can be given then, not gathered for every picture.
 BEHIND = ("plate_luma", "plate_chroma")
+TORSO = ("torso_y", "torso_uv")
 
 
 class Portrait:
@@ -26,7 +27,8 @@ class Portrait:
         graph: path of its ONNX graph.
         outputs: what of the graph ``paste`` takes.
         plate: uint8[512, 512, 3], the still picture round the window, sRGB.
-        bands: what of it may lie behind the window, for ``BEHIND``: float32[1, 4 or 2, rows, 256].
+        bands: what of it may lie behind the window, for ``BEHIND``: float32[1, 4 or 2, rows, 256]; empty where a torso
+            moves there.
     """
 
     def __init__(self, avatar_dir: Path) -> None:
@@ -36,14 +38,17 @@ class Portrait:
             ValueError: the folder holds no avatar that this version can draw; the message says what to do.
         """
         self.graph = avatar_dir / "face.onnx"
-        self.outputs = ("y", "uv")
         self.meta = read_meta(avatar_dir)
+        moving = self.meta.torso_top is not None
+        self.outputs = ("y", "uv", *TORSO) if moving else ("y", "uv")
         self.scene = _scene(self.meta)
         self._low = np.asarray(self.meta.coeffs_low, np.float32)
         self._high = np.asarray(self.meta.coeffs_high, np.float32)
-        still = Graph(self.graph, (Part(("plate", "plate_luma_band", "plate_chroma_band"), "f32"),)).run({})
+        banded = () if moving else BEHIND
+        names = ("plate", *(f"{name}_band" for name in banded))
+        still = Graph(self.graph, (Part(names, "f32"),)).run({})
         self.plate = still["plate"].copy()
-        self.bands = {name: still[f"{name}_band"].copy() for name in BEHIND}
+        self.bands = {name: still[f"{name}_band"].copy() for name in banded}
         self._still = to_i420(self.plate)
 
     def inputs(self, coeffs: NDArray[np.floating]) -> tuple[dict[str, NDArray[Any]], int]:
@@ -67,13 +72,16 @@ class Portrait:
         """The still picture with the drawn window in it: a new uint8[768, 512], planar I420.
 
         Args:
-            found: ``outputs`` of the graph: ``y``, uint8[height, width] of the window, and ``uv``, uint8[2, rows, cols].
+            found: ``outputs`` of the graph: ``y``, uint8[height, width], and ``uv``, uint8[2, rows, cols]; where the
+                torso moves ``torso_y`` and ``torso_uv`` of the rows from ``meta.torso_top`` on.
             left: as ``inputs`` returns it.
         """
         out = self._still.copy()
-        window = self.scene.window
-        out[window.top : window.top + window.height, left : left + window.width] = found["y"]
+        window, top = self.scene.window, self.meta.torso_top
         chroma = out[SIZE:].reshape(2, SIZE // 2, SIZE // 2)
+        if top is not None:
+            out[top:SIZE], chroma[:, top // 2 :] = (found[name] for name in TORSO)
+        out[window.top : window.top + window.height, left : left + window.width] = found["y"]
         first = window.top // 2
         chroma[:, first : first + window.rows, left // 2 : left // 2 + window.cols] = found["uv"]
         return out
