@@ -69,6 +69,8 @@ class AvatarMeta(_Checked):
     box_half: Point
     head_centre: Point
     """Centimetres: see `engines.nerf.geometry.Scene`."""
+    torso_top: Annotated[int, Field(ge=0, le=504, multiple_of=8)] | None = None
+    """The first row of a torso that moves; None: it stands still."""
     licence: Annotated[str, StringConstraints(min_length=1, max_length=200)]
     """A name, or the file of the folder that holds it."""
     consent: Annotated[str, StringConstraints(min_length=1, max_length=2000)] | None

@@ -29,6 +29,9 @@ def train(
         typer.Option(help="What the person agreed to, in their words; without it the avatar stays on this machine."),
     ] = None,
     landmarker: Annotated[Path | None, typer.Option(help="mediapipe's face_landmarker.task, for a video.")] = None,
+    begin: Annotated[
+        Path | None, typer.Option("--from", help="An avatar of the same person to go on from: the last stage alone.")
+    ] = None,
     voice: Annotated[bool, typer.Option(help="Learn the voice of a video as well.")] = True,
 ) -> None:
     """Make an avatar from a video, or from a capture."""
@@ -45,6 +48,7 @@ def train(
             seed=seed,
             consent=consent,
             landmarker=landmarker,
+            begin=begin,
         )
     except (ValueError, OSError) as error:
         raise fail(str(error)) from None

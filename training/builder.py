@@ -13,6 +13,7 @@ from torch import Tensor
 
 # Below this size float16 saves nothing worth a rounding: biases and selections stay exact.
 HALF_FROM = 4096
+ROUND = 0.5  # a cast to uint8 cuts off
 
 
 class Builder:
@@ -56,3 +57,10 @@ class Builder:
         size = int(weight.shape[-1])
         inputs = [x, self.const(name + "_w", weight), self.const(name + "_b", bias)]
         return self.op("Conv", inputs, name, kernel_shape=[size, size], pads=[size // 2] * 4)
+
+    def to_bytes(self, x: str, name: str, shape: Sequence[int]) -> str:
+        """``x``, clipped to 0..255 and cut off, as the output ``name``."""
+        limits = [self.scalar(name + "_low", 0), self.scalar(name + "_high", 255)]
+        clipped = self.op("Clip", [x, *limits], name + "_clip")
+        flat = self.op("Cast", [clipped], name + "_byte", to=TensorProto.UINT8)
+        return self.op("Reshape", [flat, self.shape(name + "_shape", *shape)], name)

@@ -71,6 +71,7 @@ def export(model: PortraitField, capture: Capture, output: Path, consent: str | 
         box_centre=scene.box_centre,
         box_half=scene.box_half,
         head_centre=scene.head_centre,
+        torso_top=None if model.torso is None else model.torso.top,
         licence="LICENSE",
         consent=consent,
         figures={},

@@ -1,15 +1,15 @@
 """Fits a portrait field to a capture, or to a person's video: ``visavis train SOURCE -o AVATAR``.
 
-A video is tracked first, which makes it a capture. Three stages, read top to bottom. The *field* is fitted alone at a
-quarter of the resolution, with eight samples a ray in a thick slab. Its mean depth places the *shell*. Then field,
-shell and upsampler are fitted together at full resolution, one frame a step: whole frames and, more often, the rays
-round the face. Time is the budget: rates decay over ``minutes``, counted while training runs, so a resumed fit goes on
-where it stopped. What is minimised is in ``losses``, what is weighted in ``frames``.
+A video is tracked first, which makes it a capture. A torso that moves is measured (``torso``). Then four stages, read
+top to bottom. The *field* is fitted alone at a quarter of the resolution, with eight samples a ray in a thick slab. Its
+mean depth places the *shell*. Then field, shell and upsampler are fitted together at full resolution, one frame a step:
+whole frames and, more often, the rays round the face. The last quarter is the *polish*: low rates, squared errors, and
+the average of the weights along the way. Time is the budget: rates decay over ``minutes``, counted while training runs,
+so a resumed fit goes on where it stopped. What is minimised is in ``losses``, what is weighted in ``frames``.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import time
@@ -19,10 +19,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from engines.nerf.field import PortraitField
 from engines.nerf.geometry import ray_directions
@@ -30,22 +28,41 @@ from engines.nerf.geometry import ray_directions
 from .capture import Capture, load
 from .evaluate import evaluate
 from .export import export, record
-from .frames import Frames, read_frames
-from .losses import FIELD_STEP, field_loss, picture_loss, place_shell
+from .frames import read_frames
+from .losses import FIELD_STEP, POLISH, SQUARE_LOSS, field_loss, picture_loss, place_shell
+from .start import begin_from
+from .workshop import Progressed, preview, restore, save, workshop
 
-FIELD_SHARE = 0.09  # of the time for the first stage: its shape has settled by then
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage's share of the time, and the factors on all rates that it begins and ends with."""
+
+    share: float
+    begin: float
+    end: float
+
+
+STAGES = {
+    "field": Stage(0.09, 1.0, 0.02),  # its shape has settled by then
+    "picture": Stage(0.66, 1.0, 0.1),
+    "polish": Stage(0.25, 0.1, 0.005),
+}
+AGAIN = {"polish": Stage(1.0, 0.15, 0.005)}
+"""Of a fit that begins from an avatar."""
 PLANE_RATE, NET_RATE, SHELL_RATE = 6e-3, 1.2e-3, 0.02  # Adam; the shell's is in cm
-HOLD, FLOOR = 0.3, 0.02  # rates are held for this share of a stage, then fall exponentially to FLOOR
+HOLD = 0.3  # rates are held for this share of a stage, then change exponentially
+AVERAGE = 0.998  # of the weights' average a step: as long as three minutes of it on two cores
 CHECKPOINT_S = 60.0
-PREVIEWS = 4
 COLUMNS = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
 
 log = logging.getLogger(__name__)
 
 
-def rate(progress: float) -> float:
+def rate(stage: Stage, progress: float) -> float:
     """The factor on the learning rates at ``progress`` 0..1 of a stage."""
-    return 1.0 if progress < HOLD else math.exp(math.log(FLOOR) * (progress - HOLD) / (1 - HOLD))
+    fallen = max(progress - HOLD, 0) / (1 - HOLD)
+    return stage.begin * math.exp(math.log(stage.end / stage.begin) * fallen)
 
 
 def optimiser(model: PortraitField) -> torch.optim.Adam:
@@ -61,68 +78,38 @@ def optimiser(model: PortraitField) -> torch.optim.Adam:
     return torch.optim.Adam(groups, betas=(0.9, 0.99), fused=True)
 
 
-@dataclass
-class Progressed:
-    """Where a fit stands: its stage (``field`` or ``picture``), steps within it and seconds trained in all."""
-
-    stage: str = "field"
-    step: int = 0
-    seconds: float = 0.0
-
-
-def save(folder: Path, model: PortraitField, adam: torch.optim.Adam, at: Progressed) -> None:
-    """Writes the checkpoint; the JSON goes last, so a fit that is killed between leaves a whole older pair or none."""
-    tensors = {f"model.{name}": value.detach().contiguous() for name, value in model.state_dict().items()}
-    for number, state in adam.state_dict()["state"].items():
-        tensors |= {f"adam.{number}.{name}": value for name, value in state.items()}
-    save_file(tensors, folder / "fit.safetensors.part")
-    (folder / "fit.safetensors.part").replace(folder / "fit.safetensors")
-    (folder / "fit.json").write_text(json.dumps(vars(at)))
-
-
-def restore(folder: Path, model: PortraitField, adam: torch.optim.Adam) -> Progressed:
-    """Loads what ``save`` wrote into ``model`` and ``adam``.
-
-    Raises:
-        ValueError: there is nothing to go on from, or it belongs to another network.
-    """
-    try:
-        at = Progressed(**json.loads((folder / "fit.json").read_text()))
-        tensors = load_file(folder / "fit.safetensors")
-        model.load_state_dict({k[6:]: v for k, v in tensors.items() if k.startswith("model.")})
-    except (OSError, TypeError, RuntimeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{folder} holds no fit to go on from: train without --resume") from error
-    stored: dict[int, dict[str, Tensor]] = {}
-    for key, value in tensors.items():
-        if key.startswith("adam."):
-            _, number, name = key.split(".")
-            stored.setdefault(int(number), {})[name] = value
-    adam.load_state_dict({"state": stored, "param_groups": adam.state_dict()["param_groups"]})
-    return at
-
-
-def preview(model: PortraitField, frames: Frames, path: Path) -> None:
-    """A few training poses as the model draws them, side by side, as a PNG."""
-    chosen = np.linspace(0, len(frames.drive) - 1, PREVIEWS).astype(int)
-    with torch.no_grad():
-        drawn = [model(frames.drive[i], frames.rot[i], frames.origin[i], frames.left[i])[0] for i in chosen]
-    wide = torch.cat(drawn, 2).clamp(0, 1).permute(1, 2, 0).cpu().numpy()
-    Image.fromarray((wide * 255 + 0.5).astype(np.uint8)).save(path)
-
-
 class Fit:
     """One fit: the model, its optimiser, its frames and the clock that ends each stage."""
 
-    def __init__(self, capture: Capture, folder: Path, minutes: float, device: str, seed: int) -> None:
+    def __init__(
+        self, capture: Capture, folder: Path, minutes: float, device: str, seed: int, begin: Path | None = None
+    ) -> None:
+        """``begin``: an avatar whose weights to start from, with the polish alone."""
         torch.manual_seed(seed)
         self.folder, self.seed, self.budget = folder, seed, 60 * minutes
         self.frames = read_frames(capture, device)
-        self.model = PortraitField(capture.scene).to(device)
+        self.model = PortraitField(capture.scene, self.frames.torso).to(device)
         with torch.no_grad():
             self.model.plate.copy_(self.frames.plate)
+        if begin is not None:
+            begin_from(self.model, begin)
+        self.stages = STAGES if begin is None else AGAIN
+        self.mean = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(AVERAGE))
         self.adam = optimiser(self.model)
         self.rays = torch.from_numpy(ray_directions(capture.scene, FIELD_STEP)).to(device)
-        self.at = Progressed()
+        self.at = Progressed(next(iter(self.stages)))
+
+    @property
+    def networks(self) -> dict[str, torch.nn.Module]:
+        """What a checkpoint holds."""
+        return {"model": self.model, "mean": self.mean}
+
+    @property
+    def best(self) -> PortraitField:
+        """The model to be shown: the average once there is one."""
+        averaged = self.mean.module
+        assert isinstance(averaged, PortraitField)
+        return averaged if int(self.mean.n_averaged) else self.model
 
     def order(self, step: int) -> int:
         """The frame of a step: every frame once in each round, in an order that depends on seed and round alone."""
@@ -132,35 +119,49 @@ class Fit:
 
     def span(self) -> tuple[float, float]:
         """Seconds at which the present stage begins and ends."""
-        edge = FIELD_SHARE * self.budget
-        return (0.0, edge) if self.at.stage == "field" else (edge, self.budget)
+        begin = 0.0
+        for name, stage in self.stages.items():
+            if name == self.at.stage:
+                return begin, begin + stage.share * self.budget
+            begin += stage.share * self.budget
+        raise ValueError(f"{self.folder} holds a fit of another recipe: train without --resume")
 
-    def loss(self) -> Tensor:
-        """The present stage's loss at the present step."""
+    def enter(self, stage: str) -> None:
+        """Begins the stage after the present one."""
+        if self.at.stage == "field":
+            place_shell(self.model, self.frames, self.rays)
+        self.at.stage, self.at.step = stage, 0
+        self.adam = optimiser(self.model)
+
+    def learn(self, factor: float) -> float:
+        """One step with rates scaled by ``factor``; returns the loss."""
+        for group in self.adam.param_groups:
+            group["lr"] = group["base"] * factor
         i = self.order(self.at.step)
         if self.at.stage == "field":
-            return field_loss(self.model, self.frames, i, self.rays)
-        return picture_loss(self.model, self.frames, i, self.at.step)
+            loss = field_loss(self.model, self.frames, i, self.rays)
+        else:
+            square = POLISH if self.at.stage == "polish" else SQUARE_LOSS
+            loss = picture_loss(self.model, self.frames, i, self.at.step, square)
+        self.adam.zero_grad()
+        loss.backward()
+        self.adam.step()
+        if self.at.stage == "polish":
+            self.mean.update_parameters(self.model)
+        return loss.item()
 
     def run(self, moved: Callable[[float, str], None], clock: Callable[[], float] = time.monotonic) -> None:
         """Trains to the end of the budget by ``clock``; ``moved(seconds, words)`` is told every second or so."""
         started, before = clock(), self.at.seconds
-        saved, told, recent = 0.0, 0.0, 0.0
+        saved, told, recent = before, before, 0.0
+        names = list(self.stages)
         while self.at.seconds < self.budget:
             begin, end = self.span()
-            if self.at.seconds >= end:
-                place_shell(self.model, self.frames, self.rays)
-                self.at.stage, self.at.step = "picture", 0
-                self.adam = optimiser(self.model)
+            if self.at.seconds >= end and self.at.stage != names[-1]:
+                self.enter(names[names.index(self.at.stage) + 1])
                 continue
-            factor = rate((self.at.seconds - begin) / (end - begin))
-            for group in self.adam.param_groups:
-                group["lr"] = group["base"] * factor
-            loss = self.loss()
-            self.adam.zero_grad()
-            loss.backward()
-            self.adam.step()
-            recent += 0.02 * (loss.item() - recent) if recent else loss.item()
+            loss = self.learn(rate(self.stages[self.at.stage], (self.at.seconds - begin) / (end - begin)))
+            recent += 0.02 * (loss - recent) if recent else loss
             self.at.step += 1
             self.at.seconds = before + clock() - started
             words = f"{self.at.stage} step {self.at.step} loss {recent:.4f}"
@@ -170,16 +171,8 @@ class Fit:
             if self.at.seconds - saved > CHECKPOINT_S or self.at.seconds >= self.budget:
                 saved = self.at.seconds
                 log.info("%s, %.1f min", words, saved / 60)
-                save(self.folder, self.model, self.adam, self.at)
-                preview(self.model, self.frames, self.folder / "preview.png")
-
-
-def workshop(output: Path) -> Path:
-    """The folder beside the avatar where checkpoints and previews lie; it keeps itself out of git."""
-    folder = output.with_name(output.name + ".fit")
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / ".gitignore").write_text("*\n")
-    return folder
+                save(self.folder, self.networks, self.adam, self.at)
+                preview(self.best, self.frames, self.folder / "preview.png")
 
 
 def captured(source: Path, folder: Path, landmarker: Path | None) -> Path:
@@ -218,12 +211,14 @@ def train(
     seed: int = 0,
     consent: str | None = None,
     landmarker: Path | None = None,
+    begin: Path | None = None,
 ) -> None:
     """Fits the field to ``source``, a capture's folder or a video, for ``minutes``; writes the avatar to ``output``.
 
     Checkpoints and previews go to ``<output>.fit`` every minute; ``resume`` goes on from there. Where the capture holds
     frames out, the avatar's ``meta.json`` gets the scores that ``evaluate`` gives. ``consent`` is kept there too: see
-    ``AvatarMeta.consent``. ``landmarker`` is for videos: see ``training.landmarks.landmarker_file``.
+    ``AvatarMeta.consent``. ``landmarker`` is for videos: see ``training.landmarks.landmarker_file``. ``begin`` is an
+    avatar of the same person to go on from, with the polish alone.
 
     Raises:
         ValueError: the capture, the budget or the checkpoint is not usable; the message says what to do.
@@ -236,12 +231,12 @@ def train(
     folder = workshop(Path(output))
     capture = captured(Path(source), folder, landmarker)
     shown = load(capture)
-    fit = Fit(shown, folder, minutes, device, seed)
+    fit = Fit(shown, folder, minutes, device, seed, begin)
     if resume:
-        fit.at = restore(folder, fit.model, fit.adam)
+        fit.at = restore(folder, fit.networks, fit.adam)
     with Progress(*COLUMNS) as bar:
         task = bar.add_task("field", total=fit.budget, completed=int(fit.at.seconds))
         fit.run(lambda seconds, words: bar.update(task, completed=seconds, description=words))
-    export(fit.model.cpu(), shown, Path(output), consent)
+    export(fit.best.cpu(), shown, Path(output), consent)
     if {"test", "wide"} <= set(shown.split):
         record(Path(output), evaluate(Path(output), capture))

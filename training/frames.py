@@ -7,21 +7,24 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
 from engines.nerf.geometry import RIM, SIZE, place
+from engines.nerf.torso import Torso
 
 from .capture import Capture, box, eye_boxes, mouth_box
+from .filling import filled, grown
+from .torso import measure_torso, spread, strip_top
 
 HEAD_WEIGHT, DETAIL_WEIGHT = 2.0, 3.0  # on top of 1: head, and mouth and eyes
 FACE_ROWS, FACE_COLS = 128, 112  # rays of a face step: 256 x 224 px, half of a whole frame's cost
 SEEN = 0.004  # of the frames: where the plate lies open in more, their mean is the plate
+MOST = 3000  # frames in memory, evenly chosen: a long video repeats itself, and a frame takes a third of a megabyte
 NECK = 12.0  # px under the chin: from there on skin may belong to the plate, so alpha is left free
 
 
-@dataclass(frozen=True)
+@dataclass
 class Frames:
     """The training frames, cut to their windows, and what belongs to them; n frames."""
 
@@ -33,15 +36,25 @@ class Frames:
     origin: Tensor  # [n, 1, 1, 3]
     left: list[int]  # n: the windows' first columns
     face: list[tuple[int, int]]  # n: first row and column of the face step's rays
-    plate: Tensor  # [3, SIZE, SIZE], 0..1
+    plate: Tensor  # [3, SIZE, SIZE], 0..1: what never moves
+    top: int  # the windows' first row
+    torso: Torso | None  # None where it stands still, on the plate
+    moved: Tensor | None  # uint8 [n, 3, height, width] of the window: the plate behind a torso that moves
+
+    def behind(self, i: int) -> Tensor:
+        """What lies behind the head in frame ``i``, [3, height, width] of the window, 0..1."""
+        if self.moved is not None:
+            return self.moved[i].float() / 255
+        height, width = self.pictures.shape[2:]
+        return self.plate[:, self.top : self.top + height, self.left[i] : self.left[i] + width]
 
 
 def _solid(mask: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Head 1, not head 0, undecided 2: single hairs, their surroundings, and the neck, which moves with both."""
     head = torch.from_numpy((mask >= 2).astype(np.float32))[None, None]
-    grown = F.max_pool2d(head, 11, 1, 5)[0, 0].numpy()
-    shrunk = -F.max_pool2d(-head, 7, 1, 3)[0, 0].numpy()
-    solid = np.where(shrunk > 0, 1, np.where(grown > 0, 2, 0)).astype(np.uint8)
+    around = grown(head, 5)[0, 0].numpy()
+    shrunk = -grown(-head, 3)[0, 0].numpy()
+    solid = np.where(shrunk > 0, 1, np.where(around > 0, 2, 0)).astype(np.uint8)
     chin = landmarks[8, 1] + NECK
     below = np.arange(SIZE)[:, None] > chin
     solid[below & (mask == 2)] = 2
@@ -70,21 +83,12 @@ def measured_plate(
     # What is always skin, the foot of the neck above all, is its own mean; what is always hair, what lies round it.
     mean = torch.from_numpy(whole).permute(2, 0, 1)
     ever_skin = torch.from_numpy((skin > frames / 2).astype(np.float32)).permute(2, 0, 1) * (1 - known)
-    return seen + (1 - known) * (ever_skin * mean + (1 - ever_skin) * _filled(seen, known))
-
-
-def _filled(seen: Tensor, known: Tensor) -> Tensor:
-    """``seen`` [3, n, n], continued smoothly to where ``known`` [1, n, n] is 0, from the finest grid that knows it."""
-    if known.shape[-1] == 1 or known.min() > 0:
-        return seen / known.clamp(min=1e-6)
-    coarse = _filled(F.avg_pool2d(seen, 2), F.avg_pool2d(known, 2))
-    large = F.interpolate(coarse[None], scale_factor=2, mode="bilinear", align_corners=False)[0]
-    return torch.where(known > 0, seen / known.clamp(min=1e-6), large)
+    return seen + (1 - known) * (ever_skin * mean + (1 - ever_skin) * filled(seen, known))
 
 
 def read_frames(capture: Capture, device: str) -> Frames:
-    """Loads every training frame (never a held-out one) and the plate: the mean of what the head never covers."""
-    indices = capture.indices("train")
+    """Loads the training frames (never a held-out one) and measures what lies behind the head."""
+    indices = spread(capture.indices("train"), MOST)
     if len(indices) == 0:
         raise ValueError(f"{capture.folder} has no frame with split 'train': mark the frames to learn from")
     shown = capture.scene.window
@@ -108,12 +112,11 @@ def read_frames(capture: Capture, device: str) -> Frames:
         x0, y0, x1, y1 = box(landmarks[17:], 0.0)
         row, col = (y0 + y1) // 4 - shown.top // 2 - FACE_ROWS // 2, (x0 + x1) // 4 - at.left // 2 - FACE_COLS // 2
         faces.append((min(max(row, 0), shown.rows - FACE_ROWS), min(max(col, 0), shown.cols - FACE_COLS)))
-    plate = measured_plate(total, count, whole, skin) / (255 * len(indices))
 
     def stack(arrays: list[NDArray[Any]]) -> Tensor:
         return torch.from_numpy(np.stack(arrays)).to(device)
 
-    return Frames(
+    frames = Frames(
         stack(pictures),
         stack(weights),
         stack(solids),
@@ -122,5 +125,25 @@ def read_frames(capture: Capture, device: str) -> Frames:
         stack([at.origin for at in placed]),
         [at.left for at in placed],
         faces,
-        plate.to(device),
+        (measured_plate(total, count, whole, skin) / (255 * len(indices))).to(device),
+        shown.top,
+        None,
+        None,
     )
+    top = strip_top(capture)
+    if top is not None:
+        _add_torso(frames, capture, indices, top)
+    return frames
+
+
+def _add_torso(frames: Frames, capture: Capture, indices: NDArray[np.intp], top: int) -> None:
+    torso, motions, backdrop = measure_torso(capture, indices, top)
+    torso.to(frames.plate.device)
+    frames.torso = torso
+    frames.plate[:, top:] = backdrop.to(frames.plate)
+    frames.moved = torch.empty_like(frames.pictures)
+    window = capture.scene.window
+    for i, left in enumerate(frames.left):
+        whole = torso.over(frames.plate, motions[i].to(frames.plate))
+        cut = whole[:, window.top : window.top + window.height, left : left + window.width]
+        frames.moved[i] = (cut.clamp(0, 1) * 255 + 0.5).to(torch.uint8)

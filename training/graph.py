@@ -5,8 +5,8 @@ tensors are the engine's contract. Inputs: ``drive`` [1, 58], ``rot`` [1, 3, 3] 
 ``engines.nerf.geometry.place`` gives them, and ``left``, int64 [1], the window's first column in pairs of pixels.
 ``delta`` and ``found`` are where the engine changes precision; ``plate_luma`` and ``plate_chroma``, cut from their
 ``_band``, it gives itself. Outputs, uint8: ``y`` [height, width], ``uv`` [2, rows, cols]
-and ``rgb`` [height, width, 3] of the window, ``plate`` [512, 512, 3], the still picture round it. Opset 17, for from 20
-on TensorRT silently runs GridSample as nearest.
+and ``rgb`` [height, width, 3] of the window; what lies round it is in ``graph_behind``. Opset 17, for from 20 on
+TensorRT silently runs GridSample as nearest.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from engines.nerf.field import (
     PAD_Y,
     PortraitField,
 )
-from engines.nerf.geometry import COEFFS, SHELL_STEP, SIZE, Window
+from engines.nerf.geometry import COEFFS, SHELL_STEP, Window
 
-from .builder import Builder
+from .builder import ROUND, Builder
+from .graph_behind import add_behind, behind_shapes
 
 OPSET = 17
-ROUND = 0.5  # a cast to uint8 cuts off
 
 
 def _planes(g: Builder, model: PortraitField) -> str:
@@ -130,34 +130,6 @@ def _composite(g: Builder, raw: str, rows: int) -> str:
     return g.op("Add", seen, "features")
 
 
-def _plates(g: Builder, model: PortraitField) -> None:
-    """The still picture as bytes, and what of it may lie behind the window as RGB, Y and UV: folded when loaded."""
-    window = model.scene.window
-    picture = np.clip(model.plate.detach().cpu().numpy() * 255 + 0.5, 0, 255).astype(np.uint8)
-    stored = g.const("plate_stored", picture.transpose(1, 2, 0))
-    g.op("Identity", [stored], "plate")
-    first, last = g.shape("band_first", window.top), g.shape("band_last", window.top + window.height)
-    behind = g.op("Slice", [stored, first, last, g.shape("band_axis", 0)], "plate_band")
-    behind = g.op("Cast", [behind], "plate_float", to=TensorProto.FLOAT)
-    behind = g.op("Transpose", [behind], "plate_chw", perm=[2, 0, 1])
-    behind = g.op("Div", [behind, g.scalar("full", 255)], "plate_unit")
-    whole = g.op("Unsqueeze", [behind, g.shape("axis_first", 0)], "plate_rgb_band")
-    luma = g.op("Mul", [whole, g.const("luma_mix", LUMA[1:].reshape(1, 3, 1, 1))], "plate_luma_parts")
-    luma = g.op("ReduceSum", [luma, g.shape("axis_colour", 1)], "plate_luma_one", keepdims=1)
-    luma = g.op("SpaceToDepth", [luma], "plate_luma_band", blocksize=2)
-    small = g.op("Reshape", [behind, g.shape("block_shape", 3, window.rows, 2, SIZE // 2, 2)], "plate_blocks")
-    small = g.op("ReduceMean", [small], "plate_small", axes=[2, 4], keepdims=0)
-    chroma = g.op("Mul", [small, g.const("chroma_mix", CHROMA[:, 1:].reshape(1, 2, 3, 1, 1))], "plate_chroma_parts")
-    chroma = g.op("ReduceSum", [chroma, g.shape("axis_colours", 2)], "plate_chroma_band", keepdims=0)
-    # Gather, for a Slice from a place that is only known at run time would make the shapes dynamic.
-    pairs = g.op("Add", ["left", g.const("pair_columns", np.arange(window.cols))], "pairs")
-    g.op("Gather", [luma, pairs], "plate_luma", axis=3)
-    g.op("Gather", [chroma, pairs], "plate_chroma", axis=3)
-    pixel = g.op("Add", ["left", "left"], "left_pixel")
-    single = g.op("Add", [pixel, g.const("columns", np.arange(window.width))], "singles")
-    g.op("Gather", [whole, single], "plate_rgb", axis=3)
-
-
 def yuv_weights(weight: NDArray[np.float32], bias: NDArray[np.float32]) -> tuple[NDArray, NDArray]:
     """Folds BT.601's matrix into a convolution that makes the RGB and alpha of 2 x 2 blocks.
 
@@ -207,8 +179,10 @@ def _yuv(g: Builder, model: PortraitField, x: str) -> None:
     behind = g.op("Mul", [mean, "plate_chroma"], "chroma_behind")
     chroma = g.op("Add", [_inside(g, chroma, "chroma"), behind], "chroma_sum")
     chroma = g.op("Add", [chroma, g.scalar("chroma_level", CHROMA[0, 0] + ROUND)], "chroma2")
-    _bytes(g, g.op("DepthToSpace", [luma], "luma_picture", blocksize=2, mode="CRD"), "y", (window.height, window.width))
-    _bytes(g, chroma, "uv", (2, window.rows, window.cols))
+    g.to_bytes(
+        g.op("DepthToSpace", [luma], "luma_picture", blocksize=2, mode="CRD"), "y", (window.height, window.width)
+    )
+    g.to_bytes(chroma, "uv", (2, window.rows, window.cols))
 
 
 def _rgb(g: Builder, model: PortraitField, x: str) -> None:
@@ -225,23 +199,15 @@ def _rgb(g: Builder, model: PortraitField, x: str) -> None:
     whole = g.op("Add", [colour, g.op("Mul", [clear, "plate_rgb"], "rgb_behind")], "rgb_unit")
     levels = g.op("Mul", [whole, g.scalar("levels", 255)], "rgb_levels")
     levels = g.op("Add", [levels, g.scalar("half", ROUND)], "rgb_shifted")
-    _bytes(g, g.op("Transpose", [levels], "rgb_last", perm=[0, 2, 3, 1]), "rgb", (window.height, window.width, 3))
-
-
-def _bytes(g: Builder, x: str, name: str, shape: tuple[int, ...]) -> None:
-    limits = [g.scalar(name + "_low", 0), g.scalar(name + "_high", 255)]
-    clipped = g.op("Clip", [x, *limits], name + "_clip")
-    flat = g.op("Cast", [clipped], name + "_byte", to=TensorProto.UINT8)
-    g.op("Reshape", [flat, g.shape(name + "_shape", *shape)], name)
+    g.to_bytes(g.op("Transpose", [levels], "rgb_last", perm=[0, 2, 3, 1]), "rgb", (window.height, window.width, 3))
 
 
 def _shapes(window: Window) -> dict[str, list[int]]:
-    """Of the outputs."""
+    """Of the outputs that show the window."""
     return {
         "y": [window.height, window.width],
         "uv": [2, window.rows, window.cols],
         "rgb": [window.height, window.width, 3],
-        "plate": [SIZE, SIZE, 3],
     }
 
 
@@ -254,11 +220,11 @@ def build(model: PortraitField) -> onnx.ModelProto:
         grown = g.op("Relu", [g.conv(x, f"body{k}", *_layer(model, f"body.{k}"))], f"body{k}_relu")
         x = g.op("Add", [x, grown], f"body{k}_sum")
     g.const("inside", model.inside[None])
-    _plates(g, model)
+    add_behind(g, model)
     _yuv(g, model, x)
     _rgb(g, model, x)
     floats = {"drive": [1, COEFFS], "rot": [1, 3, 3], "origin": [1, 1, 3]}
-    pictures = _shapes(model.scene.window)
+    pictures = _shapes(model.scene.window) | behind_shapes(model)
     inputs = [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in floats.items()]
     inputs.append(helper.make_tensor_value_info("left", TensorProto.INT64, [1]))
     outputs = [helper.make_tensor_value_info(n, TensorProto.UINT8, s) for n, s in pictures.items()]

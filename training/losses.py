@@ -15,6 +15,7 @@ FIELD_STEP, FIELD_SAMPLES = 4, 8  # stage one: a ray every fourth pixel
 SLAB_MARGIN = 2.0  # cm by which a nod brings the head's front nearer than the box at rest
 SHELL_HALF = 1.2  # cm before and behind the mean depth
 GRADIENT_LOSS, SQUARE_LOSS, ALPHA_LOSS, SPREAD_LOSS = 0.7, 2.0, 0.1, 0.002
+POLISH = 100.0  # of a square next to its absolute value: beyond 1 of 255 it pulls harder, and it is what PSNR measures
 WHOLE_EVERY = 3  # every third step sees the whole window, so that hair, neck and plate keep up
 EDGE = 8  # pixels along a face step's border where the convolutions lack their neighbours
 
@@ -37,9 +38,7 @@ def field_loss(model: PortraitField, frames: Frames, i: int, rays: Tensor) -> Te
     solid = frames.solid[i].float()[None]
     known = F.max_pool2d((solid == 2).float(), FIELD_STEP)[0] == 0
     inside = F.avg_pool2d((solid == 1).float(), FIELD_STEP)[0]
-    window, left = model.scene.window, frames.left[i]
-    plate = frames.plate[:, window.top : window.top + window.height, left : left + window.width]
-    error = seen[1:4] + (1 - alpha) * F.avg_pool2d(plate, FIELD_STEP) - target
+    error = seen[1:4] + (1 - alpha) * F.avg_pool2d(frames.behind(i), FIELD_STEP) - target
     scale = F.avg_pool2d(frames.weights[i].float()[None], FIELD_STEP)
     stacked = torch.stack(weights)
     share = stacked / (alpha + 1e-3)
@@ -89,20 +88,28 @@ def place_shell(model: PortraitField, frames: Frames, rays: Tensor) -> None:
     model.shell[:, 1:2] = mean + SHELL_HALF
 
 
-def picture_loss(model: PortraitField, frames: Frames, i: int, step: int) -> Tensor:
-    """The last stage: colours and their gradients against the frame, whole or round the face."""
+def picture_loss(model: PortraitField, frames: Frames, i: int, step: int, square: float = SQUARE_LOSS) -> Tensor:
+    """The later stages: colours and their gradients against the frame, whole or round the face.
+
+    Args:
+        square: how much squares of both count next to absolute values, which leave rare large errors standing.
+    """
     shown = model.scene.window
     rows, cols, edge = slice(0, shown.rows), slice(0, shown.cols), 0
     if step % WHOLE_EVERY:
         row, col = frames.face[i]
         rows, cols, edge = slice(row, row + FACE_ROWS), slice(col, col + FACE_COLS), EDGE
-    picture, alpha = model(frames.drive[i], frames.rot[i], frames.origin[i], frames.left[i], rows, cols)
+    picture, alpha = model(frames.drive[i], frames.rot[i], frames.origin[i], frames.behind(i), rows, cols)
     window = (slice(2 * rows.start + edge, 2 * rows.stop - edge), slice(2 * cols.start + edge, 2 * cols.stop - edge))
     inner = slice(edge, picture.shape[1] - edge), slice(edge, picture.shape[2] - edge)
     error = picture[:, *inner] - frames.pictures[i][:, *window].float() / 255
     alpha, scale, solid = alpha[0, *inner], frames.weights[i][window].float(), frames.solid[i][window].float()
-    loss = ((error.abs() + SQUARE_LOSS * error**2) * scale).mean()
     down, across = error[:, 1:] - error[:, :-1], error[:, :, 1:] - error[:, :, :-1]
-    loss = loss + GRADIENT_LOSS * ((down.abs() * scale[1:]).mean() + (across.abs() * scale[:, 1:]).mean())
+    loss = (_robust(error, square) * scale).mean()
+    steep = (_robust(down, square) * scale[1:]).mean() + (_robust(across, square) * scale[:, 1:]).mean()
     cross = F.binary_cross_entropy(alpha, solid.clamp(max=1), reduction="none") * (solid < 2)
-    return loss + ALPHA_LOSS * cross.mean()
+    return loss + GRADIENT_LOSS * steep + ALPHA_LOSS * cross.mean()
+
+
+def _robust(error: Tensor, square: float) -> Tensor:
+    return error.abs() + square * error**2

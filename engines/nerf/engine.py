@@ -12,11 +12,16 @@ from numpy.typing import NDArray
 from engines.media import Coeffs, Image
 from engines.runtime import Graph, Part
 
-from .portrait import BEHIND, Portrait
+from .portrait import BEHIND, TORSO, Portrait
 
 # The basis product is bound by memory, so bf16 halves it; rays and planes need f32; layers and convolutions don't.
 CUTS = (Part(("delta",), "bf16"), Part(("found",), "f32"))
 PICTURE = "bf16"
+
+
+def cuts(exact: tuple[str, ...]) -> tuple[Part, ...]:
+    """``CUTS``, where the tensors ``exact`` need f32 too: a torso's motion doesn't survive bf16 either."""
+    return CUTS[0], Part((*CUTS[1].outputs, *exact), "f32")
 
 
 class NerfRenderer:
@@ -31,8 +36,12 @@ class NerfRenderer:
         self.portrait = Portrait(avatar_dir)
         self.meta, self.scene = self.portrait.meta, self.portrait.scene
         self._threads = threads
-        parts = (*CUTS, Part(self.portrait.outputs, PICTURE))
-        self._yuv = Graph(self.portrait.graph, parts, threads, BEHIND, lanes)
+        self._moving = self.meta.torso_top is not None
+        exact = (*BEHIND, *(f"{name}_byte" for name in TORSO)) if self._moving else ()
+        given = () if self._moving else BEHIND
+        self._yuv = Graph(
+            self.portrait.graph, (*cuts(exact), Part(self.portrait.outputs, PICTURE)), threads, given, lanes
+        )
         self._left = -1
         self._rgb: Graph | None = None
 
@@ -53,7 +62,7 @@ class NerfRenderer:
             array every time.
         """
         inputs, left = self.portrait.inputs(coeffs)
-        if left != self._left:
+        if left != self._left and not self._moving:
             pairs = slice(left // 2, left // 2 + self.scene.window.cols)
             inputs |= {name: band[..., pairs] for name, band in self.portrait.bands.items()}
             self._left = left
@@ -66,11 +75,16 @@ class NerfRenderer:
     def render_rgb(self, coeffs: NDArray[np.floating]) -> NDArray[np.uint8]:
         """The same picture as uint8[512, 512, 3], sRGB, at full colour resolution; for files and evaluation."""
         if self._rgb is None:
-            self._rgb = Graph(self.portrait.graph, (*CUTS, Part(("rgb",), PICTURE)), self._threads)
+            exact = ("plate_rgb", "torso_rgb_byte") if self._moving else ()
+            outputs = ("rgb", "torso_rgb") if self._moving else ("rgb",)
+            self._rgb = Graph(self.portrait.graph, (*cuts(exact), Part(outputs, PICTURE)), self._threads)
         inputs, left = self.portrait.inputs(coeffs)
+        found = self._rgb.run(inputs)
         out = self.portrait.plate.copy()
         window = self.scene.window
-        out[window.top : window.top + window.height, left : left + window.width] = self._rgb.run(inputs)["rgb"]
+        if self._moving:
+            out[self.meta.torso_top :] = found["torso_rgb"]
+        out[window.top : window.top + window.height, left : left + window.width] = found["rgb"]
         return out
 
 

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .geometry import COEFFS, RIM, SHELL_STEP, SIZE, Scene, ray_directions
+from .torso import Torso
 
 CHANNELS = 8  # a plane's: GridSample and the first layer cost in proportion
 HEIGHT, WIDTH = 216, 192  # texels a plane: 0.14-0.16 cm, about the pitch of the rays on the face
@@ -25,6 +26,7 @@ BODY = 4  # residual convolutions of the upsampler
 MLP = 64
 MLP_SHARE = 0.3  # of the code that may bend: a gaze turns, and a sum of pictures would blur it
 DENSITY = 0.5  # softplus starts at ln 2: a sample starts a third opaque
+SOFT = 14  # rays over which the neck gives way to a torso that moves, so that no seam shows between them
 
 AXES = ((0, 1), (2, 1), (0, 2))  # which coordinates run along a plane's width and height
 
@@ -43,6 +45,20 @@ def enlarging(small: int, large: int) -> Tensor:
     """The matrix [large, small] of a bilinear enlargement (half-pixel centres, clamped at the ends)."""
     eye = torch.eye(small)[None]
     return F.interpolate(eye, size=large, mode="linear", align_corners=False)[0].T.contiguous()
+
+
+def inside_window(scene: Scene, soft: bool) -> Tensor:
+    """How much the window may hide of what lies behind it: [1, rows, cols], 0 on its rim.
+
+    Args:
+        soft: its lower edge fades.
+    """
+    out = F.pad(torch.ones(1, scene.window.rows - 2 * RIM, scene.window.cols - 2 * RIM), (RIM,) * 4)
+    if soft:
+        fade = torch.ones(scene.window.rows)
+        fade[-RIM - SOFT : -RIM] = torch.linspace(1, 0, SOFT + 2)[1:-1]
+        out = out * fade[None, :, None]
+    return out
 
 
 def composite(raw: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -78,9 +94,10 @@ class PortraitField(nn.Module):
     enlarge_y: Tensor
     enlarge_x: Tensor
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: Scene, torso: Torso | None = None) -> None:
+        """``torso``: where it moves; elsewhere the plate holds it."""
         super().__init__()
-        self.scene = scene
+        self.scene, self.torso = scene, torso
         self.planes = nn.Parameter(0.1 * torch.randn(3, CHANNELS, HEIGHT, WIDTH))
         self.basis = nn.Parameter(0.01 * torch.randn(BASIS, 3 * CHANNELS * LOW_Y * LOW_X))
         self.code = nn.Linear(COEFFS, BASIS)
@@ -92,7 +109,7 @@ class PortraitField(nn.Module):
         self.entry = nn.Conv2d(FEATURES, FEATURES, 3, padding=1)
         self.body = nn.ModuleList(nn.Conv2d(FEATURES, FEATURES, 3, padding=1) for _ in range(BODY))
         self.last = nn.Conv2d(FEATURES, 16, 3, padding=1)  # 12 colours and 4 alphas of a 2 x 2 block
-        self.register_buffer("plate", torch.zeros(3, SIZE, SIZE))  # torso and backdrop, 0..1; measured, not learned
+        self.register_buffer("plate", torch.zeros(3, SIZE, SIZE))  # what lies behind, 0..1; measured, not learned
         nn.init.zeros_(self.tint.weight)
         nn.init.zeros_(self.tint.bias)
         rows, cols = scene.window.rows, scene.window.cols
@@ -100,7 +117,7 @@ class PortraitField(nn.Module):
             "directions": torch.from_numpy(ray_directions(scene, 2)),
             "coarse": torch.from_numpy(ray_directions(scene, 2 * SHELL_STEP)),
             "select": selection(scene),
-            "inside": F.pad(torch.ones(1, rows - 2 * RIM, cols - 2 * RIM), (RIM,) * 4),
+            "inside": inside_window(scene, torso is not None),
             "enlarge_y": enlarging(rows // SHELL_STEP, rows),
             "enlarge_x": enlarging(cols // SHELL_STEP, cols),
         }
@@ -147,19 +164,26 @@ class PortraitField(nn.Module):
         alpha = torch.sigmoid(F.pixel_shuffle(x[:, 12:], 2)[0])
         return torch.cat([rgb, alpha])
 
+    def behind(self, drive: Tensor, left: int) -> Tensor:
+        """What lies behind the window at column ``left``: [3, height, width]."""
+        whole = self.plate if self.torso is None else self.torso.over(self.plate, self.torso.motion(drive))
+        window = self.scene.window
+        return whole[:, window.top : window.top + window.height, left : left + window.width]
+
     def forward(
         self,
         drive: Tensor,
         rot: Tensor,
         origin: Tensor,
-        left: int,
+        behind: Tensor,
         rows: slice | None = None,
         cols: slice | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """The picture [3, 2h, 2w] (0..1, not clamped) over the plate, and its alpha [1, 2h, 2w].
+        """The picture [3, 2h, 2w] (0..1, not clamped) before what lies behind, and its alpha [1, 2h, 2w].
 
         Args:
-            drive: [1, 58], rot: [1, 3, 3], origin: [1, 1, 3], left: as ``geometry.place`` returns them.
+            drive: [1, 58], rot: [1, 3, 3], origin: [1, 1, 3]: as ``geometry.place`` returns them.
+            behind: [3, height, width] of the window.
             rows, cols: which rays of the window; all without them.
         """
         window = self.scene.window
@@ -169,6 +193,5 @@ class PortraitField(nn.Module):
         features, _ = composite(self.query(planes, rot, origin, self.directions[rows, cols], depth))
         inside = self.inside[:, rows, cols].repeat_interleave(2, 1).repeat_interleave(2, 2)
         picture = self.upsample(features) * inside
-        down = slice(window.top + 2 * rows.start, window.top + 2 * rows.stop)
-        across = slice(left + 2 * cols.start, left + 2 * cols.stop)
-        return picture[:3] + (1.0 - picture[3:]) * self.plate[:, down, across], picture[3:]
+        down, across = slice(2 * rows.start, 2 * rows.stop), slice(2 * cols.start, 2 * cols.stop)
+        return picture[:3] + (1.0 - picture[3:]) * behind[:, down, across], picture[3:]

@@ -101,7 +101,8 @@ def test_the_graph_draws_what_torch_draws(field: PortraitField, graph: Path, lef
     coeffs[52:] = 0.17, -0.08, 0.1, left_over, 0.4, 1.1
     at = place(coeffs, SCENE)
     with torch.no_grad():
-        want, _ = field(*(torch.from_numpy(a) for a in (at.drive, at.rot, at.origin)), at.left)
+        drive, rot, origin = (torch.from_numpy(a) for a in (at.drive, at.rot, at.origin))
+        want, _ = field(drive, rot, origin, field.behind(drive, at.left))
     want = (want.clamp(0, 1) * 255).permute(1, 2, 0).numpy()
     runner = Graph(graph, (*CUTS, Part(("rgb",), "f32")))
     inputs = {"drive": at.drive, "rot": at.rot, "origin": at.origin, "left": np.array([at.left // 2])}

@@ -17,10 +17,11 @@ from PIL import Image  # noqa: E402
 
 from engines.avatar_meta import read_meta  # noqa: E402
 from engines.nerf.engine import load_renderer  # noqa: E402
-from training import fit  # noqa: E402
 from training.capture import load  # noqa: E402
 from training.export import export  # noqa: E402
-from training.fit import Fit, Progressed, rate, restore, save, train, workshop  # noqa: E402
+from training.fit import STAGES, Fit, Stage, rate, train  # noqa: E402
+from training.start import begin_from  # noqa: E402
+from training.workshop import Progressed, restore, save, workshop  # noqa: E402
 
 from .test_training_capture import write  # noqa: E402
 
@@ -38,17 +39,22 @@ def small() -> tuple[Any, Any]:
 
 
 def test_rates_are_held_then_fall_to_the_floor() -> None:
-    assert rate(0) == rate(0.29) == 1
-    assert rate(1) == pytest.approx(fit.FLOOR)
-    assert rate(0.65) == pytest.approx(fit.FLOOR**0.5)
+    stage = Stage(1.0, 0.5, 0.005)
+    assert rate(stage, 0) == rate(stage, 0.29) == 0.5
+    assert rate(stage, 1) == pytest.approx(0.005)
+    assert rate(stage, 0.65) == pytest.approx(0.05)
+
+
+def test_the_stages_take_all_of_the_time() -> None:
+    assert sum(stage.share for stage in STAGES.values()) == pytest.approx(1)
 
 
 def test_a_checkpoint_brings_back_weights_moments_and_place(tmp_path: Path) -> None:
     model, adam = small()
-    save(tmp_path, model, adam, Progressed("picture", 7, 61.5))
+    save(tmp_path, {"model": model}, adam, Progressed("picture", 7, 61.5))
     other = torch.nn.Linear(3, 2)
     again = torch.optim.Adam(other.parameters(), fused=True)
-    assert restore(tmp_path, cast(Any, other), again) == Progressed("picture", 7, 61.5)
+    assert restore(tmp_path, {"model": other}, again) == Progressed("picture", 7, 61.5)
     torch.testing.assert_close(other.weight, model.weight)
     for key in (0, 1):
         for name, value in adam.state_dict()["state"][key].items():
@@ -58,14 +64,14 @@ def test_a_checkpoint_brings_back_weights_moments_and_place(tmp_path: Path) -> N
 def test_nothing_to_resume_is_said(tmp_path: Path) -> None:
     model, adam = small()
     with pytest.raises(ValueError, match="train without --resume"):
-        restore(tmp_path, model, adam)
+        restore(tmp_path, {"model": model}, adam)
 
 
 def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
     model, adam = small()
-    save(tmp_path, model, adam, Progressed())
+    save(tmp_path, {"model": model}, adam, Progressed("field"))
     with pytest.raises(ValueError, match="train without --resume"):
-        restore(tmp_path, cast(Any, torch.nn.Linear(4, 2)), adam)
+        restore(tmp_path, {"model": torch.nn.Linear(4, 2)}, adam)
 
 
 def test_every_frame_comes_once_a_round_in_an_order_of_the_seed() -> None:
@@ -90,29 +96,43 @@ def test_held_out_frames_alone_are_nothing_to_train_on(tmp_path: Path) -> None:
         train(tmp_path, tmp_path / "out", minutes=1)
 
 
-def test_two_frames_become_an_avatar(tmp_path: Path) -> None:
+def pictured(folder: Path) -> Path:
+    """A capture of two equal frames: a head of noise before noise."""
     random = np.random.default_rng(0)
     marks = np.broadcast_to(random.uniform((200, 160), (310, 320), (68, 2)), (2, 68, 2)).astype(np.float32)
-    write(tmp_path, {"landmarks": marks, "angles": np.zeros((2, 3), np.float32)})
+    write(folder, {"landmarks": marks, "angles": np.zeros((2, 3), np.float32)})
     for kind, name, picture in (
         ("frames", "{:05d}.jpg", random.integers(0, 255, (512, 512, 3), np.uint8)),
         ("masks", "{:05d}.png", np.pad(np.full((300, 200), 2, np.uint8), ((80, 132), (156, 156)))),
     ):
-        (tmp_path / kind).mkdir()
+        (folder / kind).mkdir()
         for index in range(2):
-            Image.fromarray(picture).save(tmp_path / kind / name.format(index))
+            Image.fromarray(picture).save(folder / kind / name.format(index))
+    return folder
 
-    capture = load(tmp_path)
+
+def test_two_frames_become_an_avatar_from_which_another_fit_begins(tmp_path: Path) -> None:
+    capture = load(pictured(tmp_path))
     made = Fit(capture, workshop(tmp_path / "someone"), 1.0, "cpu", 0)
     ticks = itertools.count()
     told: list[str] = []
-    made.run(lambda _, words: told.append(words.split(" loss")[0]), lambda: 20.0 * next(ticks))  # a step takes 20 s
-    assert told == ["field step 1", "picture step 1", "picture step 2"]
-    assert made.at == Progressed("picture", 2, 60.0)
+    made.run(lambda _, words: told.append(words.split(" loss")[0]), lambda: 15.0 * next(ticks))  # a step takes 15 s
+    assert told == ["field step 1", "picture step 1", "picture step 2", "polish step 1"]
+    assert made.at == Progressed("polish", 1, 60.0)
     assert (tmp_path / "someone.fit" / "preview.png").is_file()
-    export(made.model, capture, tmp_path / "someone", None)
+    export(made.best, capture, tmp_path / "someone", None)
     assert read_meta(tmp_path / "someone").local_test
     assert load_renderer(tmp_path / "someone").render(capture.coeffs[0]).shape == (768, 512)
+
+    again = Fit(capture, workshop(tmp_path / "again"), 1.0, "cpu", 1, begin=tmp_path / "someone")
+    assert again.at == Progressed("polish")
+    for (name, ours), theirs in zip(again.model.named_parameters(), made.best.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-3, msg=name)
+
+
+def test_a_fit_does_not_begin_from_something_else(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="is missing"):
+        begin_from(cast(Any, torch.nn.Linear(1, 1)), tmp_path)
 
 
 @pytest.mark.parametrize("minutes", [0.0, -1.0, float("nan")])
@@ -122,5 +142,6 @@ def test_a_budget_must_be_positive(tmp_path: Path, minutes: float) -> None:
 
 
 def test_the_place_is_plain_json(tmp_path: Path) -> None:
-    save(tmp_path, *small(), Progressed("field", 3, 1.0))
+    model, adam = small()
+    save(tmp_path, {"model": model}, adam, Progressed("field", 3, 1.0))
     assert json.loads((tmp_path / "fit.json").read_text()) == {"stage": "field", "step": 3, "seconds": 1.0}
