@@ -58,15 +58,26 @@ def train(
 
 def evaluate(
     avatar: Annotated[Path, typer.Argument(help="Folder of the avatar.")],
-    capture: Annotated[Path, typer.Argument(help="Folder of the capture, with its held-out frames.")],
+    source: Annotated[Path, typer.Argument(help="Its capture's folder or its video: held-out frames are compared.")],
+    landmarker: Annotated[Path | None, typer.Option(help="mediapipe's face_landmarker.task.")] = None,
+    page: Annotated[
+        Path | None, typer.Option("--html", help="Page to write: both sides as a film, worst frames, curves.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare an avatar with the held-out frames of its capture."""
+    """Compare an avatar with held-out frames of its person."""
+    if page is not None and not page.resolve().parent.is_dir():
+        raise fail(f"{page}: no such folder: {page.parent}")
     from training.evaluate import evaluate as run
+    from training.evaluate_source import capture_of
+    from training.landmarks import landmarker_file
 
     try:
-        with console.status("Comparing pictures …"):
-            figures = run(avatar, capture)
+        with console.status("Comparing pictures …") as status:
+            marks = landmarker_file(landmarker)
+            capture = capture_of(source, avatar, marks, lambda words, frames: status.update(f"{words}: frame {frames}"))
+            status.update("Comparing pictures …")
+            figures = run(avatar, capture, marks, page)
     except (ValueError, OSError) as error:
         raise fail(str(error)) from None
     show(figures, as_json)

@@ -21,6 +21,8 @@ MESH_68 = (
     61, 40, 37, 0, 267, 270, 291, 321, 314, 17, 84, 91, 78, 81, 13, 311, 308, 402, 14, 178,
 )  # fmt: skip
 """Mediapipe's landmarks at the places of iBUG's 68."""
+LIPS = MESH_68[48:]
+"""Mediapipe's landmarks on the lips: 12 outside, 8 inside."""
 ANCHORS = (27, 28, 29, 30, 36, 39, 42, 45)
 """Of the 68: bridge of the nose and eye corners, by which faces are laid on each other."""
 CONTOURS = (*range(36, 68),)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -82,9 +83,9 @@ def export(model: PortraitField, capture: Capture, output: Path, consent: str | 
     Image.fromarray(load_renderer(output).render_rgb(rest)).save(output / "preview.png")
 
 
-def record(output: Path, figures: dict[str, float]) -> None:
+def record(output: Path, figures: Mapping[str, float | None]) -> None:
     """Writes what ``evaluate`` measured into the avatar's ``meta.json``, under ``figures``."""
-    rounded = {key: round(value, 4) for key, value in figures.items()}
+    rounded = {key: round(value, 4) for key, value in figures.items() if value is not None}
     write_meta(output, read_meta(output).model_copy(update={"figures": rounded}))
 
 

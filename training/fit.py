@@ -27,6 +27,7 @@ from engines.nerf.geometry import ray_directions
 
 from .capture import Capture, load
 from .evaluate import evaluate
+from .evaluate_source import landmarker_of
 from .export import export, record
 from .frames import read_frames
 from .losses import FIELD_STEP, POLISH, SQUARE_LOSS, field_loss, picture_loss, place_shell
@@ -230,6 +231,7 @@ def train(
     torch.set_num_threads(max(1, threads))
     folder = workshop(Path(output))
     capture = captured(Path(source), folder, landmarker)
+    marks = landmarker_of(capture, landmarker)
     shown = load(capture)
     fit = Fit(shown, folder, minutes, device, seed, begin)
     if resume:
@@ -238,5 +240,5 @@ def train(
         task = bar.add_task("field", total=fit.budget, completed=int(fit.at.seconds))
         fit.run(lambda seconds, words: bar.update(task, completed=seconds, description=words))
     export(fit.best.cpu(), shown, Path(output), consent)
-    if {"test", "wide"} <= set(shown.split):
-        record(Path(output), evaluate(Path(output), capture))
+    if "test" in shown.split:
+        record(Path(output), evaluate(Path(output), capture, marks))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import urllib.error
@@ -13,7 +12,9 @@ from pathlib import Path
 
 import mediapipe as mp
 import numpy as np
-from mediapipe.tasks.python import BaseOptions, vision
+from mediapipe.tasks.python import BaseOptions
+from mediapipe.tasks.python.vision.core.vision_task_running_mode import VisionTaskRunningMode
+from mediapipe.tasks.python.vision.face_landmarker import FaceLandmarker, FaceLandmarkerOptions
 from numpy.typing import NDArray
 
 from engines.media import ARKIT_NAMES, FPS
@@ -85,18 +86,14 @@ def find_faces(pictures: Iterable[NDArray[np.uint8]], model: Path, most: int = 2
     Raises:
         ValueError: `model` is no face landmarker.
     """
-    options = vision.FaceLandmarkerOptions(
+    options = FaceLandmarkerOptions(
         base_options=BaseOptions(model_asset_path=str(model)),
-        running_mode=vision.RunningMode.VIDEO,
+        running_mode=VisionTaskRunningMode.VIDEO,
         num_faces=most,
         output_face_blendshapes=True,
         output_facial_transformation_matrixes=True,
     )
-    with contextlib.ExitStack() as stack:
-        try:
-            landmarker = stack.enter_context(vision.FaceLandmarker.create_from_options(options))
-        except (RuntimeError, ValueError, OSError) as error:
-            raise ValueError(f"{model} is no face_landmarker.task that mediapipe reads: {_places()}") from error
+    with _opened(options, model) as landmarker:
         for index, picture in enumerate(pictures):
             image = mp.Image(image_format=mp.ImageFormat.SRGB, data=np.ascontiguousarray(picture))
             found = landmarker.detect_for_video(image, index * 1000 // FPS)
@@ -113,6 +110,43 @@ def find_faces(pictures: Iterable[NDArray[np.uint8]], model: Path, most: int = 2
                 )
             ]
             yield sorted(faces, key=lambda face: -float(np.ptp(face.landmarks[:, 1])))
+
+
+class StillFaces:
+    """Finds the face of each picture by itself.
+
+    Between the pictures of a clip mediapipe smooths, which hides what flickers, and a closure lasts two of them.
+    """
+
+    def __init__(self, model: Path) -> None:
+        """
+        Raises:
+            ValueError: `model` is no face landmarker.
+        """
+        options = FaceLandmarkerOptions(
+            base_options=BaseOptions(model_asset_path=str(model)), running_mode=VisionTaskRunningMode.IMAGE
+        )
+        self._finder = _opened(options, model)
+
+    def __enter__(self) -> StillFaces:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._finder.close()
+
+    def find(self, picture: NDArray[np.uint8]) -> NDArray[np.float64] | None:
+        """The landmarks [478, 2] of uint8[h, w, 3], sRGB, in pixels; None where no face is seen."""
+        image = mp.Image(image_format=mp.ImageFormat.SRGB, data=np.ascontiguousarray(picture))
+        found = self._finder.detect(image).face_landmarks
+        height, width = picture.shape[:2]
+        return np.array([(mark.x * width, mark.y * height) for mark in found[0]]) if found else None
+
+
+def _opened(options: FaceLandmarkerOptions, model: Path) -> FaceLandmarker:
+    try:
+        return FaceLandmarker.create_from_options(options)
+    except (RuntimeError, ValueError, OSError) as error:
+        raise ValueError(f"{model} is no face_landmarker.task that mediapipe reads: {_places()}") from error
 
 
 def _arkit(scores: dict[str, float]) -> NDArray[np.float32]:

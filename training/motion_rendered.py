@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from engines.media import SAMPLES_PER_FRAME, Coeffs, TimedPhone
 from engines.nerf.engine import load_renderer
-from training.contours import MESH_68
+from training.contours import LIPS
 from training.motion_targets import opening
 
 CLOSED_PX = 1.5
@@ -36,41 +35,15 @@ class Mouths:
 
     def gaps(self, faces: Coeffs) -> NDArray[np.float64]:
         """Pixels of a picture of 512, one for each of the coefficient vectors [T, 58]; NaN where no face is found."""
-        import mediapipe as mp
+        from training.landmarks import StillFaces
 
-        with _finder(self._landmarker) as finder:
-            found: list[float] = []
-            for face in faces:
-                picture = self._renderer.render_rgb(face)
-                image = mp.Image(image_format=mp.ImageFormat.SRGB, data=np.ascontiguousarray(picture))
-                marks = finder.detect(image).face_landmarks
-                if not marks:
-                    found.append(np.nan)
-                    continue
-                size = picture.shape[0]
-                points = np.array([(marks[0][i].x * size, marks[0][i].y * size) for i in MESH_68[48:68]])
-                found.append(float(opening(points)))
-        return np.array(found)
+        with StillFaces(self._landmarker) as finder:
+            seen = [finder.find(self._renderer.render_rgb(face)) for face in faces]
+        return np.array([np.nan if marks is None else opening(marks[list(LIPS)]) for marks in seen])
 
     def picture(self, face: NDArray[np.float32]) -> NDArray[np.uint8]:
         """uint8[512, 512, 3]."""
         return self._renderer.render_rgb(face)
-
-
-@contextlib.contextmanager
-def _finder(landmarker: Path) -> Iterator:
-    """Every picture by itself: between pictures of a clip mediapipe smooths, and a closure lasts two of them."""
-    from mediapipe.tasks.python import BaseOptions, vision
-
-    options = vision.FaceLandmarkerOptions(
-        base_options=BaseOptions(model_asset_path=str(landmarker)), running_mode=vision.RunningMode.IMAGE
-    )
-    try:
-        finder = vision.FaceLandmarker.create_from_options(options)
-    except (RuntimeError, ValueError, OSError) as error:
-        raise ValueError(f"{landmarker} is no face_landmarker.task that mediapipe reads") from error
-    with finder:
-        yield finder
 
 
 def closures(gaps: NDArray[np.float64], phones: Sequence[TimedPhone]) -> tuple[list[bool], list[bool]]:

@@ -9,12 +9,14 @@ import pytest
 
 pytest.importorskip("PIL")
 
-from training.evaluate import Picture, Pooled, head_mask, sharpness_terms, ssim
+from training.evaluate import head_mask
+from training.evaluate_pictures import SCALE_WEIGHTS, Picture, Pooled, Similarity, sharpness_terms, ssim
 
 pytestmark = pytest.mark.train
 
 RANDOM = np.random.default_rng(0)
 PICTURE: Picture = RANDOM.uniform(0, 255, (40, 50)).astype(np.float32)
+LARGE: Picture = RANDOM.uniform(0, 255, (192, 208)).astype(np.float32)
 
 
 def test_errors_are_pooled_before_the_logarithm() -> None:
@@ -52,6 +54,27 @@ def test_ssim_of_flat_pictures_is_its_formula_for_means() -> None:
     constant = (0.01 * 255) ** 2
     want = (2 * 100 * 120 + constant) / (100**2 + 120**2 + constant)
     assert ssim(one, other) == pytest.approx(want, rel=1e-4)
+
+
+def test_flat_pictures_differ_in_the_means_of_the_coarsest_scale_alone() -> None:
+    one, other, everywhere = np.full((192, 192), 100.0), np.full((192, 192), 120.0), np.ones((192, 192), np.bool_)
+    alike = Similarity()
+    alike.add(one, other, everywhere)
+    want = ((2 * 100 * 120 + (0.01 * 255) ** 2) / (100**2 + 120**2 + (0.01 * 255) ** 2)) ** SCALE_WEIGHTS[-1]
+    assert alike.frame_scales[0] == pytest.approx(want, rel=1e-4)
+
+
+def test_of_the_head_only_what_lies_in_it_counts() -> None:
+    head = np.zeros(LARGE.shape, np.bool_)
+    head[:, :96] = True
+    spoiled = LARGE.copy()
+    spoiled[:, 192:] = 0  # beyond the reach of the coarsest scale's window, 5 pixels of 16
+    alike = Similarity()
+    alike.add(spoiled, LARGE, head)
+    assert alike.head[0] == pytest.approx(1, abs=1e-6)
+    assert alike.head_scales[0] > 0.999
+    assert alike.frame[0] < 0.97
+    assert alike.frame_scales[0] < alike.head_scales[0]
 
 
 def test_the_head_is_classes_two_to_five_grown_by_eight_pixels() -> None:
