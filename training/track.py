@@ -28,6 +28,7 @@ from .landmarks import LANDMARKS, find_faces, landmarker_file
 from .matte import Matte
 from .scene import Extent, scene
 from .smoothing import outliers, smoothed
+from .track_page import Overlay, write_page
 
 FACE_SHARE = 0.42
 """Of the crop's height that the face's oval takes, where the video has that much round it: hair and shoulders fit."""
@@ -59,7 +60,7 @@ class Track:
 
 
 def track(source: Path, folder: Path, landmarker: Path | None, tell: Progress = lambda *_: None) -> Track:
-    """Writes the capture of the video `source` to `folder`.
+    """Writes the capture of the video `source` to `folder`, with a page `track.html` that shows what was found.
 
     Args:
         landmarker: mediapipe's file, see `training.landmarks.landmarker_file`.
@@ -70,6 +71,7 @@ def track(source: Path, folder: Path, landmarker: Path | None, tell: Progress = 
     """
     info = video.probe(source)
     model = landmarker_file(landmarker)
+    pcm = video.sound(source)
     footage = _watch(source, model, tell)
     footage.check()
     warnings = _warnings(info)
@@ -77,11 +79,12 @@ def track(source: Path, folder: Path, landmarker: Path | None, tell: Progress = 
     crop = _crop(np.stack([face.landmarks for face in faces]), info.width, info.height)
     found = _solve(footage, crop, warnings)
     folder.mkdir(parents=True, exist_ok=True)
-    extent = _write_pictures(source, folder, crop, found, tell)
-    _write(folder, found, scene(found.rigid, extent), source)
-    pcm = video.sound(source)[: len(found.shapes) * SAMPLE_RATE // FPS]
+    extent, film = _write_pictures(source, folder, crop, found, tell)
+    pcm = pcm[: len(found.shapes) * SAMPLE_RATE // FPS]
     if len(pcm):
         (folder / "clip.flac").write_bytes(encoded(pcm))
+    _write(folder, found, scene(found.rigid, extent))
+    _tell(folder, found, source, film)
     return found
 
 
@@ -183,11 +186,11 @@ def _solve(footage: Footage, crop: Crop, warnings: tuple[str, ...]) -> Track:
     return Track(rigid, smooth, marks[..., :2], dropped, gains, warnings)
 
 
-def _write_pictures(source: Path, folder: Path, crop: Crop, found: Track, tell: Progress) -> Extent:
+def _write_pictures(source: Path, folder: Path, crop: Crop, found: Track, tell: Progress) -> tuple[Extent, str]:
     frames, masks = folder / "frames", folder / "masks"
     frames.mkdir(exist_ok=True)
     masks.mkdir(exist_ok=True)
-    matte, extent = Matte(), Extent()
+    matte, extent, overlay = Matte(), Extent(), Overlay(len(found.shapes))
     shots: Iterable[NDArray[np.uint8]] = islice(video.pictures(source), len(found.shapes))
     for index, picture in enumerate(shots):
         cut = crop.cut(picture)
@@ -196,11 +199,12 @@ def _write_pictures(source: Path, folder: Path, crop: Crop, found: Track, tell: 
         Image.fromarray(mask).save(masks / f"{index:05d}.png")
         if index not in found.dropped:
             extent.add(mask, found.marks[index])
+        overlay.add(cut, mask, found.marks[index], index in found.dropped)
         tell("cutting out the person", index + 1)
-    return extent
+    return extent, overlay.element()
 
 
-def _write(folder: Path, found: Track, where: Scene, source: Path) -> None:
+def _write(folder: Path, found: Track, where: Scene) -> None:
     count = len(found.shapes)
     split = np.full(count, "train", "<U5")
     split[count - round(HELD_OUT * count) :] = "test"
@@ -224,13 +228,30 @@ def _write(folder: Path, found: Track, where: Scene, source: Path) -> None:
         box_half=np.array(where.box_half, np.float32),
         head_centre=np.array(where.head_centre, np.float32),
     )
+
+
+def _tell(folder: Path, found: Track, source: Path, film: str) -> None:
+    """`track.json`, by which the capture is known again, and the page."""
     told = {
         "source": source.name,
         "source_sha256": _digest(source),
-        "frames": count,
+        "frames": len(found.shapes),
         "dropped": {str(frame): why for frame, why in sorted(found.dropped.items())},
         "reprojection_px": round(float(np.median(found.rigid.error_px)), 3),
         "gains": {name: round(float(gain), 3) for name, gain in zip(ARKIT_NAMES, found.gains, strict=True)},
         "warnings": list(found.warnings),
     }
+    shown = {
+        "video": source.name,
+        "frames": len(found.shapes),
+        "dropped": len(found.dropped),
+        "reprojection error, pixels": told["reprojection_px"],
+        "camera's distance, cm": round(found.rigid.camera.position[2], 1),
+        "gains from the contours": ", ".join(
+            f"{name} {gain:.1f}" for name, gain in zip(ARKIT_NAMES, found.gains, strict=True) if abs(gain - 1) > 0.1
+        ),
+    }
+    shown |= {f"note {number}": words for number, words in enumerate(found.warnings, 1)}
+    pose = found.rigid.angles, found.rigid.shift
+    write_page(folder / "track.html", film, shown, pose, found.shapes, found.rigid.error_px, found.dropped)
     (folder / "track.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")

@@ -8,13 +8,17 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.container import InputContainer
 from av.error import FFmpegError
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from engines.media import FPS, SAMPLE_RATE
 
 SHORTEST_S, LONGEST_S = 5.0, 20 * 60.0
 """Below, no mouth is seen in enough shapes; above, more of the same only takes time and disk."""
+LONGEST_GAP_S = 1.0
+"""Cameras that save light or data fall to a few pictures a second, not below; a damaged file lacks whole seconds."""
 MOST_PIXELS = 4096 * 4096
 """Beyond 4K nothing is gained: the face is shown at 512."""
 
@@ -56,18 +60,23 @@ def pictures(path: Path) -> Iterator[Picture]:
     """uint8[h, w, 3], sRGB, one every 40 ms: the frame that is shown then; a gap repeats the one before it.
 
     Raises:
-        ValueError: a frame can't be decoded (its time is named), or the size changes.
+        ValueError: frames can't be decoded or are missing (their time is named), or the size changes.
     """
     shown: Picture | None = None
-    due, size = 0, None
+    due, size, last = 0, None, 0.0
     try:
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
             first: float | None = None
+            ends = _claimed(container, stream)
             for frame in container.decode(stream):
                 at = frame.time if frame.time is not None else due / FPS
                 first = at if first is None else first
+                if shown is not None and at - last > LONGEST_GAP_S:
+                    lacking = f"it has no pictures from {last - first:.2f} to {at - first:.2f} s"
+                    raise ValueError(f"{path} is damaged: {lacking}; copy it again")
+                last = at
                 # A frame is shown from its time on; half a tick forgives time stamps that were rounded.
                 while shown is not None and (at - first) * FPS > due + 0.5:
                     yield shown
@@ -79,10 +88,20 @@ def pictures(path: Path) -> Iterator[Picture]:
                 if picture.shape != size:
                     raise ValueError(f"{path} changes its size at {at:.2f} s: convert it to one size")
                 shown = picture
+            if first is not None and ends - (last - first) > max(LONGEST_GAP_S, 0.05 * ends):
+                lacking = f"its pictures end at {last - first:.2f} s of {ends:.2f} s"
+                raise ValueError(f"{path} is damaged: {lacking}; copy it again")
     except (OSError, FFmpegError) as error:
         raise ValueError(f"{path} is broken at {due / FPS:.2f} s ({error}): copy or convert it again") from error
     if shown is not None:
         yield shown
+
+
+def _claimed(container: InputContainer, stream: VideoStream) -> float:
+    """Seconds that the pictures should last; 0 where the file doesn't say."""
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    return container.duration / av.time_base if container.duration else 0.0
 
 
 def sound(path: Path) -> NDArray[np.int16]:

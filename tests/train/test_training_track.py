@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -22,6 +23,7 @@ from training.footage import Footage
 from training.landmarks import LANDMARKS, VARIABLE, Face, landmarker_file
 from training.smoothing import outliers, smoothed
 from training.track import is_track_of, track
+from training.track_page import spans
 
 pytestmark = pytest.mark.train
 
@@ -30,14 +32,19 @@ SHARED_MODEL = ROOT.parent / "shared" / "models" / "face_landmarker.task"
 SECONDS = 6
 
 
-def write_video(path: Path, pictures: Iterator[NDArray[np.uint8]], fps: int = FPS) -> Path:
+def write_video(
+    path: Path, pictures: Iterator[NDArray[np.uint8]], fps: int = FPS, at: Callable[[int], int] = lambda index: index
+) -> Path:
+    """Each picture is shown from the frame `at` of its index on."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=fps)
         stream.pix_fmt = "yuv420p"
         for index, picture in enumerate(pictures):
             if not index:
                 stream.height, stream.width = picture.shape[:2]
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts, frame.time_base = at(index), Fraction(1, fps)
+            container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return path
 
@@ -61,6 +68,54 @@ def test_what_is_no_usable_video_is_told(tmp_path: Path) -> None:
         video.probe(tmp_path / "junk.mp4")
     with pytest.raises(ValueError, match="can't be read as a video"):
         video.probe(tmp_path / "absent.mp4")
+
+
+@pytest.mark.parametrize(
+    ("name", "kept", "told"),
+    [
+        ("a.mp4", slice(0, 0.5), "can't be read as a video"),  # its index comes last
+        ("a.mkv", slice(0, 0.5), r"pictures end at 2\.\d\d s of 5\.\d\d s"),
+        ("a.mp4", slice(0.3, 0.6), r"broken at \d\.\d\d s"),
+    ],
+)
+def test_a_damaged_file_is_told_with_its_time(tmp_path: Path, name: str, kept: slice, told: str) -> None:
+    """Of the file either the beginning is left, or a stretch of it was overwritten."""
+    path = write_video(tmp_path / name, (noise(index // 10) for index in range(140)))
+    data = path.read_bytes()
+    first, last = int(kept.start * len(data)), int(kept.stop * len(data))
+    spoiled = np.random.default_rng(0).integers(0, 256, last - first, np.uint8).tobytes()
+    path.write_bytes(data[:first] + spoiled + data[last:] if first else data[:last])
+
+    def read() -> None:
+        video.probe(path)
+        list(video.pictures(path))
+
+    with pytest.raises(ValueError, match=told):
+        read()
+
+
+def test_a_stretch_without_pictures_is_told(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mkv", gray(140), at=lambda index: index if index < 50 else index + 50)
+    with pytest.raises(ValueError, match=r"no pictures from 1\.96 to 4\.00 s"):
+        list(video.pictures(path))
+
+
+def test_sound_that_is_damaged_is_told_before_any_face_is_sought(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: Path) -> None:
+        raise ValueError("the sound is broken")
+
+    monkeypatch.setattr(video, "sound", broken)
+    (tmp_path / "any.task").write_bytes(b"x")
+    with pytest.raises(ValueError, match="the sound is broken"):
+        track(write_video(tmp_path / "a.mp4", gray(140)), tmp_path / "made", tmp_path / "any.task")
+    assert not (tmp_path / "made").exists()
+
+
+def test_runs_of_dropped_frames_are_joined() -> None:
+    assert spans([3, 4, 5, 9, 11, 12]) == [(3, 5), (9, 9), (11, 12)]
+    assert spans([]) == []
 
 
 def face(height: float = 200.0) -> Face:
@@ -178,6 +233,25 @@ def filmed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, NDArray[np.f
     return write_video(path, (renderer.render_rgb(pose) for pose in coeffs)), coeffs
 
 
+@pytest.mark.parametrize(
+    ("shots", "told"),
+    [
+        (lambda her: np.concatenate([her, her], 1), r"two faces are seen at 0\.0–1\.\d s: cut the video"),
+        (lambda her: her[:96, :96].repeat(2, 0).repeat(2, 1), r"no face is seen at 0\.0–1\.\d s: film one face"),
+    ],
+)
+def test_what_shows_not_one_person_is_refused_before_anything_is_written(
+    filmed: tuple[Path, NDArray[np.float32]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    shots: Callable[[NDArray[np.uint8]], NDArray[np.uint8]], told: str,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(video, "SHORTEST_S", 1.0)
+    her = next(video.pictures(filmed[0]))[::2, ::2]
+    source = write_video(tmp_path / "refused.mp4", (shots(her) for _ in range(30)))
+    with pytest.raises(ValueError, match=told):
+        track(source, tmp_path / "made", Path(os.environ.get(VARIABLE, SHARED_MODEL)))
+    assert not (tmp_path / "made").exists()
+
+
 def test_a_video_of_the_avatar_becomes_a_capture_of_her(
     filmed: tuple[Path, NDArray[np.float32]], tmp_path: Path
 ) -> None:
@@ -187,6 +261,10 @@ def test_a_video_of_the_avatar_becomes_a_capture_of_her(
     assert [warning.split(":")[0] for warning in found.warnings] == ["the video has no sound"]
     capture = load(tmp_path)
     assert is_track_of(tmp_path, source)
+    page = (tmp_path / "track.html").read_text()
+    assert "data:video/mp4;base64," in page
+    assert all(word in page for word in ("yaw", "jawOpen", "eyeBlinkLeft", "person.mp4", "has no sound"))
+    assert "://" not in page  # it stands alone
     assert len(capture.coeffs) == len(coeffs)
     assert (capture.split == "test").sum() == len(coeffs) // 10
     jaw = ARKIT_NAMES.index("jawOpen")
