@@ -11,12 +11,12 @@ import numpy as np
 
 from engines.media import Coeffs
 from engines.nerf.batch import BatchPainter
-from engines.nerf.engine import CUTS, PICTURE, load_renderer
+from engines.nerf.engine import load_renderer, picture_parts
 from engines.nerf.geometry import BLENDSHAPES, SIZE
 from engines.nerf.load import Engine
 from engines.nerf.portrait import Portrait
 from engines.nerf.service import Paint
-from engines.runtime import Graph, Part
+from engines.runtime import Graph
 
 WARM_UP, PICTURES = 10, 200  # 8 s of video: long enough for a p95
 
@@ -85,5 +85,5 @@ def _batched_on_the_cpu(avatar: Path, threads: int, batch: int) -> Paint:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "face.onnx"
         onnx.save(batched(onnx.load(portrait.graph), portrait.outputs, batch), path)
-        graph = Graph(path, (*CUTS, Part(portrait.outputs, PICTURE)), threads)
+        graph = Graph(path, picture_parts(portrait), threads)
     return BatchPainter(portrait, {batch: graph}).paint

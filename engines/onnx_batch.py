@@ -241,13 +241,27 @@ class _Batcher(Rewriter):
             set_attribute(node, "axis", axis + 1)
             self._keep(node, [self.spread(data), indices], folded=False)
         elif self._depends(data):
-            raise ValueError(f"{node.name} gathers from what differs from session to session: it can't be batched")
+            self._gather_apart(node, axis)
         else:
             out = node.output[0]
             taken = self.copy(node, [data, self.spread(indices)], f"{out}_gathered")
             rank = len(self._shapes[out]) + 1
             order = [axis, *(a for a in range(rank) if a != axis)]
             self._spread[out] = self.add("Transpose", [taken], out, perm=order)
+
+    def _gather_apart(self, node: onnx.NodeProto, axis: int) -> None:
+        """Each session's own places (a vector of them) in its own data."""
+        data, indices = node.input
+        out = node.output[0]
+        shape = self._shapes[out]
+        places = self._shapes[indices]
+        if len(places) != 1:
+            raise ValueError(f"{node.name} gathers at more than a vector of places: it can't be batched")
+        wide = (self._size, *(places[0] if a == axis else 1 for a in range(len(shape))))
+        spread = self.reshape(self.spread(indices), wide, f"{out}_places")
+        sizes = self.integers((self._size, *shape), f"{out}_places_sizes_all")
+        everywhere = self.add("Expand", [spread, sizes], f"{out}_places_all")
+        self._spread[out] = self.add("GatherElements", [self.spread(data), everywhere], out, axis=axis + 1)
 
     def _grid_sample(self, node: onnx.NodeProto) -> None:
         picture, grid = node.input

@@ -44,7 +44,7 @@ def parse(trt: ModuleType, onnx_bytes: bytes) -> tuple[Any, Any]:
 
     Raises:
         ValueError: an operator isn't supported, or a GridSample would pick the nearest texel instead of interpolating,
-            as its parser does, silently, with opset 20.
+            as some versions' parsers have it do, silently, from opset 20 on.
     """
     logger = trt.Logger(trt.Logger.ERROR)
     builder = trt.Builder(logger)

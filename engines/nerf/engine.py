@@ -24,6 +24,12 @@ def cuts(exact: tuple[str, ...]) -> tuple[Part, ...]:
     return CUTS[0], Part((*CUTS[1].outputs, *exact), "f32")
 
 
+def picture_parts(portrait: Portrait) -> tuple[Part, ...]:
+    """The graph, cut where precision changes, up to the portrait's ``outputs``."""
+    exact = () if portrait.bands else (*BEHIND, *(f"{name}_byte" for name in TORSO))
+    return (*cuts(exact), Part(portrait.outputs, PICTURE))
+
+
 class NerfRenderer:
     """One avatar, ready to be drawn; holds its own requests and is used from one thread at a time."""
 
@@ -37,11 +43,8 @@ class NerfRenderer:
         self.meta, self.scene = self.portrait.meta, self.portrait.scene
         self._threads = threads
         self._moving = self.meta.torso_top is not None
-        exact = (*BEHIND, *(f"{name}_byte" for name in TORSO)) if self._moving else ()
         given = () if self._moving else BEHIND
-        self._yuv = Graph(
-            self.portrait.graph, (*cuts(exact), Part(self.portrait.outputs, PICTURE)), threads, given, lanes
-        )
+        self._yuv = Graph(self.portrait.graph, picture_parts(self.portrait), threads, given, lanes)
         self._left = -1
         self._rgb: Graph | None = None
 
