@@ -1,4 +1,4 @@
-"""`visavis show · manner · train-head`: what the body does, and what it takes from people."""
+"""`visavis show · sheet · manner · train-head`: what the body does, and what it takes from people."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from server.cli_common import AsJson, ConfigPath, Settings, console, fail, read_
 from server.cli_common import show as show_figures
 
 COLUMNS = 8
-"""Of a contact sheet."""
+"""Of a sheet of stills."""
 
 
 def register(app: typer.Typer) -> None:
     app.command()(show)
+    app.command()(sheet)
     app.command()(manner)
     app.command("train-head")(train_head)
 
@@ -47,6 +48,29 @@ def show(
     except (OSError, ValueError, SpeechError) as error:
         raise fail(str(error)) from None
     console.print(f"{output}: {seconds:.1f} s", markup=False)
+
+
+def sheet(
+    output: Annotated[Path, typer.Option("-o", "--output", help="The picture to write, PNG or JPEG.")],
+    config: ConfigPath = None,
+    settings: Settings = None,
+) -> None:
+    """Draw the face's hard moments side by side: p, b and m, teeth, a blink, turns to 12 degrees."""
+    chosen = read_config(config, settings)
+    if output.suffix.lower() not in (".png", ".jpg", ".jpeg") or not output.parent.is_dir():
+        raise fail(f"{output}: give a file name that ends in .png or .jpg, in a folder that is there")
+    from engines.tts import SpeechError
+    from server.engines import build_engines
+    from server.sheet import COLUMNS as ACROSS
+    from server.sheet import tiles
+    from training.contact_sheet import contact_sheet
+
+    try:
+        with console.status("She is sitting for it …"):
+            engines = build_engines(chosen)
+            contact_sheet(tiles(engines.tts, engines.motion, engines.renderers.lend()), ACROSS, output)
+    except (OSError, ValueError, SpeechError) as error:
+        raise fail(str(error)) from None
 
 
 def manner(

@@ -134,7 +134,7 @@ class _Stage:
     def _add(self, scene: Scene, coeffs: Coeffs, pcm: Pcm) -> None:
         image = self._renderer.render(coeffs)
         if self._film.frames % self._every == 0:
-            self.stills.append((f"{self._film.frames / FPS:.1f} s  {scene.name}", _rgb(image)))
+            self.stills.append((f"{self._film.frames / FPS:.1f} s  {scene.name}", rgb(image)))
         self._film.add(image, pcm)
 
 
@@ -145,7 +145,8 @@ def _turned(share: float) -> Coeffs:
     return pose
 
 
-def _rgb(image: Image) -> Picture:
+def rgb(image: Image) -> Picture:
+    """I420 as sRGB."""
     frame = av.VideoFrame.from_ndarray(image, format="yuv420p")
     return np.asarray(
         frame.reformat(format="rgb24", src_colorspace="ITU601", dst_color_range="JPEG").to_ndarray(), np.uint8
