@@ -83,8 +83,8 @@ def measured_capacity(render_ms: float, encode_ms: float, fps: float, cores: int
     """How many sessions the machine carries, at least 1.
 
     Args:
-        render_ms: of one picture, on the threads that a session uses.
-        encode_ms: of one picture.
+        render_ms: of the processor for one picture.
+        encode_ms: likewise.
         fps: pictures a second that a session in conversation needs.
         cores: of the machine, as far as this process may use them.
     """

@@ -171,7 +171,12 @@ class Avatar(Section):
         default="openvino",
         description="What draws: the CPU (openvino), or an NVIDIA GPU (tensorrt, after `visavis compile`).",
     )
-    threads: int = Field(default=1, ge=1, le=64, description="Threads of the CPU that render one picture.")
+    threads: Annotated[int, Field(ge=1, le=64)] | None = Field(
+        default=None,
+        description="Threads of the CPU that render one picture; unset: one, or two where a picture takes longer than "
+        "20 ms on one.",
+        examples=[1],
+    )
     idle_fps: Annotated[float, AfterValidator(_whole_frames)] = Field(
         default=12.5,
         description="Pictures per second rendered while nobody speaks.",

@@ -111,7 +111,7 @@ def _face(engines: Engines, findings: list[Finding]) -> None:
         times.append(1000 * (time.perf_counter() - begun))
     took = sorted(times)[len(times) // 2]
     if took > FRAME_BUDGET_MS:
-        advice = "raise avatar.threads, or stop what else runs on this machine"
+        advice = "stop what else runs on this machine, or raise avatar.threads"
         findings.append(Finding("face", "note", f"a picture takes {took:.0f} ms of its {FRAME_BUDGET_MS}", advice))
         return
     findings.append(Finding("face", "ok", f"a picture takes {took:.0f} ms of its {FRAME_BUDGET_MS}"))
