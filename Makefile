@@ -8,7 +8,7 @@ ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 # Only what is missing: Debian's npm refuses to stand beside a Node.js from elsewhere, which brings its own.
 MISSING = $(strip $(if $(shell command -v chromium),,chromium) $(if $(shell command -v npm),,nodejs npm))
 
-.PHONY: help setup setup-all run check test unit train rtc e2e bench
+.PHONY: help setup setup-all run check test unit train rtc e2e gpu bench
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -53,6 +53,9 @@ rtc: setup-all ## two real peers in one process
 
 e2e: setup-all ## real browser, real clients
 	$(BIN)/pytest tests/e2e
+
+gpu: setup-all ## the face on an NVIDIA GPU; skipped where there is none
+	$(BIN)/pytest tests/gpu -rs
 
 test: check ## everything
 	$(BIN)/pytest tests

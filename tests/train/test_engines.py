@@ -240,10 +240,36 @@ def test_a_processor_without_bfloat16_draws_the_same_picture(
     given = ("found", "plate_luma", "plate_chroma")
     before = Graph(portrait.graph, (Part(given, "f32"),)).run(portrait.inputs(poses[0])[0])
     tail = ReferenceEvaluator(bfloat16_tail(graph, portrait.outputs))
-    rounded = dict(zip(tail.output_names, tail.run(None, dict(before)), strict=True))
-    difference = differences({name: np.asarray(value) for name, value in rounded.items()}, alone[0])
+    values = tail.run(None, dict(before))
+    rounded = {str(name): np.asarray(value) for name, value in zip(tail.output_names, values, strict=True)}
+    difference = differences(rounded, alone[0])
     assert difference.mean() < 0.5
     assert np.percentile(difference, 99.9) <= 3
+
+
+def test_features_are_what_torch_finds_between_texels(tmp_path: Path) -> None:
+    """Sampling and compositing alone, where a byte hides nothing: random planes differ from texel to texel."""
+    torch = pytest.importorskip("torch")
+    from engines.nerf.field import PortraitField, composite
+    from training.graph import build as export
+
+    torch.manual_seed(0)
+    field = PortraitField(SCENE)
+    onnx.save(export(field), tmp_path / "face.onnx")
+    with torch.no_grad():  # the file holds planes and basis in float16
+        for tensor in (field.planes, field.basis):
+            tensor.copy_(tensor.half().float())
+    coeffs = np.random.default_rng(0).uniform(-0.1, 0.1, COEFFS).astype(np.float32)
+    at = place(coeffs, SCENE)
+    drive, rot, origin = (torch.from_numpy(array) for array in (at.drive, at.rot, at.origin))
+    with torch.no_grad():
+        planes, _ = field.posed_planes(drive)
+        raw = field.query(planes, rot, origin, field.directions, field.shell_depths(rot, origin))
+        want, _ = composite(raw)
+    inputs = {"drive": at.drive, "rot": at.rot, "origin": at.origin}
+    found = Graph(tmp_path / "face.onnx", (Part(("features",), "f32"),)).run(inputs)["features"][0]
+    assert float(want.std()) > 1e-3
+    np.testing.assert_allclose(found, want.numpy(), atol=2e-4 * float(want.abs().max()))
 
 
 def test_serving_without_engines_says_what_to_do(portrait: Portrait) -> None:

@@ -41,7 +41,7 @@ def test_help_names_every_command_and_loads_nothing_heavy() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, cwd=Path(__file__).parents[2]
     )
     assert done.returncode == 0, done.stderr
-    for command in ("serve", "say", "bench", "train", "evaluate", "doctor"):
+    for command in ("serve", "say", "bench", "train", "evaluate", "compile", "doctor"):
         assert command in done.stdout
 
 
