@@ -15,10 +15,14 @@ import numpy as np
 
 from engines.avatar_meta import AvatarMeta, read_meta
 from engines.media import COEFFS
+from engines.motion.style import FILE as STYLE
+from engines.motion.style import load_style
 from engines.onnx_scan import operators
+from engines.tts import SpeechError
+from engines.tts.bundle import read_voice
 
 MAX_FILES = 40
-"""The default avatar has 4, a voice adds 6."""
+"""The default avatar has 4, a voice adds 5, a style 1."""
 MAX_FILE_BYTES = 64 * 1024 * 1024
 MAX_BYTES = 128 * 1024 * 1024
 """Unpacked; the default avatar with its voice is a tenth of it."""
@@ -28,12 +32,14 @@ MAX_RATIO = 100
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _FILE = re.compile(r"(voice/)?[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _SUFFIXES = frozenset({".onnx", ".json", ".png", ".safetensors", ".md", ""})
+MAX_STYLE_BYTES = 1024 * 1024
+"""Of the arrays in `style.npz`; the largest codebook takes 30 kB."""
 _OPERATORS = frozenset({
     "Abs", "Add", "And", "Cast", "Clip", "Concat", "Constant", "ConstantOfShape", "Conv", "ConvTranspose", "Cos",
     "DepthToSpace", "Div", "Equal", "Erf", "Exp", "Expand", "Flatten", "Floor", "GRU", "Gather", "GatherElements",
     "Gemm", "GlobalAveragePool", "Greater", "GridSample", "Identity", "LayerNormalization", "LeakyRelu", "Less",
-    "Log", "MatMul", "Max", "Min", "Mul", "Neg", "Not", "Or", "Pad", "Pow", "Range", "Reciprocal", "ReduceMax",
-    "ReduceMean", "ReduceSum", "Relu", "Reshape", "Resize", "Shape", "Sigmoid", "Sin", "Slice", "Softmax",
+    "Log", "MatMul", "Max", "Min", "Mul", "Neg", "Not", "Or", "Pad", "Pow", "Range", "Reciprocal", "ReduceL2",
+    "ReduceMax", "ReduceMean", "ReduceSum", "Relu", "Reshape", "Resize", "Shape", "Sigmoid", "Sin", "Slice", "Softmax",
     "Softplus", "SpaceToDepth", "Split", "Sqrt", "Squeeze", "Sub", "Tanh", "Tile", "Transpose", "Unsqueeze", "Where",
 })  # fmt: skip
 """What faces and voices are made of: arithmetic without control flow or files, so a graph's run time is bounded."""
@@ -68,7 +74,7 @@ def add(package: Path, avatars: Path, name: str | None = None) -> Path:
             _check(folder)
         except (OSError, zipfile.BadZipFile, EOFError, NotImplementedError, struct.error, RuntimeError) as error:
             raise AvatarError(f"{package} can't be read as an avatar ({error}): copy it again") from error
-        except ValueError as error:
+        except (ValueError, SpeechError, MemoryError) as error:
             raise AvatarError(f"{package} is not installed: {error}") from error
         folder.rename(target)
     return target
@@ -141,7 +147,7 @@ def _common_folder(entries: list[zipfile.ZipInfo]) -> str:
 def _check_entry(entry: zipfile.ZipInfo, inner: str) -> None:
     if not _FILE.fullmatch(inner) or ".." in inner:
         raise ValueError(f"it holds a file with the path {entry.filename!r}, which no avatar has")
-    if Path(inner).suffix not in _SUFFIXES:
+    if Path(inner).suffix not in _SUFFIXES and inner != STYLE:
         raise ValueError(f"it holds {inner}: only ONNX, safetensors, JSON, PNG and text belong into an avatar")
     if stat.S_ISLNK(entry.external_attr >> 16):
         raise ValueError(f"{inner} is a link")
@@ -163,6 +169,13 @@ def _check(folder: Path) -> None:
             "its person's consent is not recorded (it is marked local-test), so it is shown only on the machine that "
             "made it: train it again with --consent"
         )
+    if (folder / "voice").is_dir() and read_voice(folder / "voice").consent is None:
+        raise ValueError("its voice's speaker was never asked (it is marked local-test): train it with --consent")
+    if (folder / STYLE).is_file():
+        with zipfile.ZipFile(folder / STYLE) as arrays:
+            if sum(entry.file_size for entry in arrays.infolist()) > MAX_STYLE_BYTES:
+                raise ValueError(f"{STYLE} unpacks to more than {MAX_STYLE_BYTES // 2**20} MiB")
+        load_style(folder)
     for path in folder.rglob("*.onnx"):
         unknown = operators(path) - _OPERATORS
         if unknown:

@@ -52,8 +52,24 @@ def train(
         )
     except (ValueError, OSError) as error:
         raise fail(str(error)) from None
-    if voice and source.is_file():
-        voice_of_video(source, output, consent, device)
+    if source.is_file():
+        _style_of_video(output)
+        if voice:
+            voice_of_video(source, output, consent, device)
+
+
+def _style_of_video(avatar: Path) -> None:
+    """Gives an avatar its person's way of moving the mouth. Where the video tells too little of it, or has no sound,
+    the mouth moves as the model alone moves it, and that is said."""
+    from engines.motion.style import save_style
+    from training.capture import load
+    from training.motion_style import fit_style
+    from training.workshop import workshop
+
+    try:
+        save_style(fit_style(load(workshop(avatar) / "capture")), avatar)
+    except (ValueError, OSError) as error:
+        console.print(f"no style of its own: {error}", markup=False, soft_wrap=True)
 
 
 def evaluate(

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import stat
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from server.avatars import MAX_FILES, AvatarError, add, installed, remove
+from engines.motion.model import LIPS
+from engines.motion.style import FILE as STYLE
+from engines.motion.style import NEIGHBOURS, Style, load_style, save_style
+from engines.tts.bundle import read_voice
+from server.avatars import MAX_FILES, MAX_STYLE_BYTES, AvatarError, add, installed, remove
 
 pytestmark = pytest.mark.unit
 
 DEFAULT = Path(__file__).parents[2] / "avatars" / "default"
 Entries = dict[str | zipfile.ZipInfo, bytes]
+RANDOM = np.random.default_rng(0)
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +60,34 @@ def test_an_avatar_is_installed_and_removed(tmp_path: Path, face: Entries, top: 
         remove("mona", tmp_path / "avatars")
 
 
+def arrays(**values: NDArray[Any]) -> bytes:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=True, **values)
+    return buffer.getvalue()
+
+
+def test_an_avatar_brings_its_voice_and_its_way_of_moving_the_mouth(tmp_path: Path, face: Entries) -> None:
+    voice: Entries = {f"voice/{path.name}": path.read_bytes() for path in (DEFAULT / "voice").iterdir()}
+    flat = np.ones(len(LIPS), np.float32)
+    save_style(Style(flat, 0 * flat, flat, 0 * flat, flat, np.ones((NEIGHBOURS, len(LIPS)), np.float32)), tmp_path)
+    package = packed(tmp_path / "mona.zip", face | voice | {STYLE: (tmp_path / STYLE).read_bytes()})
+    target = add(package, tmp_path / "avatars")
+    assert load_style(target) is not None
+    assert read_voice(target / "voice").consent
+
+
+def silenced(_: Entries) -> Entries:
+    """A voice whose speaker was never asked."""
+    voice: Entries = {f"voice/{path.name}": path.read_bytes() for path in (DEFAULT / "voice").iterdir()}
+    told = json.loads(voice["voice/voice.json"]) | {"consent": None}
+    return voice | {"voice/voice.json": json.dumps(told).encode()}
+
+
+def large(_: Entries) -> Entries:
+    """A file that unpacks to more than any may, without shrinking suspiciously."""
+    return {f"part{i}.md": RANDOM.bytes(1024) * 40_000 for i in range(4)}
+
+
 def link(_: Entries) -> Entries:
     info = zipfile.ZipInfo("face.md")
     info.external_attr = (stat.S_IFLNK | 0o777) << 16
@@ -76,6 +113,11 @@ def unknown_key(face: Entries) -> Entries:
         (lambda _: {"bomb.json": b" " * 2_900_000}, "times its size"),
         (lambda _: {f"n{i}.md": b"" for i in range(MAX_FILES)}, "files"),
         (lambda _: {"META.json": b"{}"}, "twice"),
+        (lambda _: {STYLE: arrays(gain=np.array([None]))}, "holds no style"),  # an object array is a pickle
+        (lambda _: {STYLE: arrays(gain=RANDOM.integers(0, 4, MAX_STYLE_BYTES))}, "unpacks to more"),
+        (lambda _: {f"voice/{STYLE}": b""}, "only ONNX"),
+        (silenced, "never asked"),
+        (large, "larger than 128 MiB"),
         (link, "link"),
         (without_consent, "consent"),
         (unknown_key, "run"),
