@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,9 +78,9 @@ class Gaze:
         if boundary and not self._at_viewer:
             self._leave = min(self._leave, self._random.uniform(0.05, 0.3))
         self._choose(mood)
-        shift = float(np.linalg.norm(self._target - before))
+        shift = math.hypot(*(self._target - before))
         step = self._target - self._eyes
-        distance = float(np.linalg.norm(step))
+        distance = math.hypot(*step)
         self._eyes = self._eyes + step * min(1.0, _SACCADE_SPEED / max(distance, 1e-9))
         # The vestibulo-ocular reflex: the head turns, the gaze stays.
         yaw, pitch = self._eyes + np.array(beside) - np.array(head)
@@ -124,8 +125,8 @@ _INDEX = {name: index for index, name in enumerate(ARKIT_NAMES)}
 
 def eye_channels(coeffs: Coeffs, yaw: float, pitch: float) -> None:
     """Turn both eyes together. Yaw to the picture's right, which is her left: the left eye looks out, the right in."""
-    aside = float(np.clip(yaw / FULL_LOOK[0], -_LOOK_LIMIT, _LOOK_LIMIT))
-    down = float(np.clip(pitch / FULL_LOOK[1], -_LOOK_LIMIT, _LOOK_LIMIT))
+    aside = max(-_LOOK_LIMIT, min(yaw / FULL_LOOK[0], _LOOK_LIMIT))
+    down = max(-_LOOK_LIMIT, min(pitch / FULL_LOOK[1], _LOOK_LIMIT))
     coeffs[_INDEX["eyeLookOutLeft"]] = coeffs[_INDEX["eyeLookInRight"]] = max(0.0, aside)
     coeffs[_INDEX["eyeLookInLeft"]] = coeffs[_INDEX["eyeLookOutRight"]] = max(0.0, -aside)
     coeffs[_INDEX["eyeLookDownLeft"]] = coeffs[_INDEX["eyeLookDownRight"]] = max(0.0, down)

@@ -10,6 +10,7 @@ studio, so how far it all goes is set here, for a conversation.
 from __future__ import annotations
 
 import json
+import math
 from importlib.resources import files
 
 import numpy as np
@@ -164,9 +165,9 @@ class Head:
         return self._hears.next()
 
     def _breathe(self, pose: Pose) -> None:
-        rate = _BREATHS_PER_SECOND * (1 + 0.12 * float(np.clip(self._breath_rate.next(), -2, 2)))
+        rate = _BREATHS_PER_SECOND * (1 + 0.12 * max(-2.0, min(self._breath_rate.next(), 2.0)))
         self._breath = (self._breath + rate / FPS) % 1.0
-        chest = 0.5 - 0.5 * np.cos(2 * np.pi * self._breath**0.8)  # in for two fifths of it, out for three
+        chest = 0.5 - 0.5 * math.cos(2 * math.pi * self._breath**0.8)  # in for two fifths of it, out for three
         pose[TY] += _BREATH_RISE * chest
         pose[PITCH] -= _BREATH_PITCH * chest
 

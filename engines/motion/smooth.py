@@ -39,18 +39,25 @@ class Noise:
         """`seconds` is each low-pass's time constant."""
         self._random = random
         self._frames = seconds * FPS
-        keep = math.exp(-1 / self._frames)
-        first, both, second = _covariance(keep)
+        self._pace(1.0)
+        first, both, second = _covariance(self._keep)
         start, rest = random.standard_normal(2)
         self._first = math.sqrt(first) * start
         self._second = both / math.sqrt(first) * start + math.sqrt(second - both**2 / first) * rest
 
     def next(self, tempo: float = 1.0) -> float:
         """The next frame's value; `tempo` 2 moves twice as fast, as far."""
-        keep = math.exp(-tempo / self._frames)
+        if tempo != self._tempo:
+            self._pace(tempo)
+        keep = self._keep
         self._first = keep * self._first + (1 - keep) * self._random.standard_normal()
         self._second = keep * self._second + (1 - keep) * self._first
-        return self._second / math.sqrt(_covariance(keep)[2])
+        return self._second / self._spread
+
+    def _pace(self, tempo: float) -> None:
+        self._tempo = tempo
+        self._keep = math.exp(-tempo / self._frames)
+        self._spread = math.sqrt(_covariance(self._keep)[2])
 
 
 def _covariance(keep: float) -> tuple[float, float, float]:
