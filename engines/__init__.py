@@ -144,20 +144,9 @@ class Idle(Protocol):
 
 
 class Renderer(Protocol):
-    """Motion to pictures: float32[58] in, uint8[768, 512] (I420) out."""
+    """Motion to pictures: float32[58] in, uint8[768, 512] (I420) out; called by the threads of all sessions."""
 
     def render(self, coeffs: Coeffs) -> Image: ...
-
-
-class Renderers(Protocol):
-    """Renderers for the sessions that somebody watches, one each."""
-
-    def lend(self) -> Renderer:
-        """Never waits: the first picture may take as long as loading does."""
-        ...
-
-    def give_back(self, renderer: Renderer) -> None:
-        """After its last picture, from the thread that rendered."""
 
 
 class VADStream(Protocol):

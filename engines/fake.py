@@ -15,7 +15,6 @@ from engines import (
     Mood,
     MotionStream,
     Partial,
-    Renderer,
     Transcript,
     VADStream,
 )
@@ -145,21 +144,6 @@ class FakeRenderer:
         image = np.full((768, 512), 128, np.uint8)
         image[:512] = 16 + int(200 * coeffs[JAW])
         return image
-
-
-class FakeRenderers:
-    """Lends renderers of one latency, and counts them."""
-
-    def __init__(self, *, latency_s: float = 0.0) -> None:
-        self.latency_s = latency_s
-        self.out = 0
-
-    def lend(self) -> Renderer:
-        self.out += 1
-        return FakeRenderer(latency_s=self.latency_s)
-
-    def give_back(self, renderer: Renderer) -> None:
-        self.out -= 1
 
 
 class FakeVADStream:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from engines import Mood, Renderer
+from engines import Mood
 from engines.media import Coeffs, Pcm
 from pipeline import events as ev
 from pipeline.avatar import Avatar
@@ -61,8 +61,6 @@ class Session:
         self._listen_worker = Worker("listen")
         self._recognise_worker = Worker("recognise")
         self._paint_worker = Worker("paint")
-        self._renderers = engines.renderers
-        self._renderer: Renderer | None = None
         self._outlet: Outlet
         if media is None:
             self._outlet = Deltas(
@@ -71,8 +69,8 @@ class Session:
         else:
             playout = Playout(media, clock, meter)
             idle = engines.idle.start(seed)
-            self._renderer = engines.renderers.lend() if watched else None
-            avatar = Avatar(playout, idle, self._renderer, self._paint_worker, meter, clock, idle_stride)
+            renderer = engines.renderer if watched else None
+            avatar = Avatar(playout, idle, renderer, self._paint_worker, meter, clock, idle_stride)
             self._outlet = Body(avatar, playout, clock, self._moved)
         self._outlet.set(options)
         self._hearing = Hearing(self, engines.vad, engines.asr, (self._listen_worker, self._recognise_worker), clock)
@@ -106,11 +104,7 @@ class Session:
         finally:
             self._listen_worker.close()
             self._recognise_worker.close()
-            self._paint_worker.close(self._give_back)
-
-    def _give_back(self) -> None:
-        if self._renderer is not None:
-            self._renderers.give_back(self._renderer)
+            self._paint_worker.close()
 
     def update(self, options: SessionOptions) -> None:
         self.options = options

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from engines import ASR, LLM, TTS, VAD, Idle, Motion, RemoteASR, RemoteTTS, Renderers
+from engines import ASR, LLM, TTS, VAD, Idle, Motion, RemoteASR, RemoteTTS, Renderer
 from engines.media import SAMPLE_RATE
 from engines.tags import NEUTRAL
 from pipeline import events as ev
@@ -50,7 +50,7 @@ class Engines:
     vad: VAD
     motion: Motion
     idle: Idle
-    renderers: Renderers
+    renderer: Renderer
     align: Align | None = None
     """For a voice that gives no word times."""
 

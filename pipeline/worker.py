@@ -67,9 +67,8 @@ class Worker:
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix=self._name)
 
-    def close(self, last: Callable[[], object] = int) -> None:
-        """Let the running call finish, then `last` on the same thread, and start no other."""
-        self._pool.submit(last)
+    def close(self) -> None:
+        """Let the calls so far finish, and take no other."""
         self._pool.shutdown(wait=False)
 
     def _submit_close(self, items: Iterator[T]) -> None:

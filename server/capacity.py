@@ -21,7 +21,7 @@ PICTURES = 12
 
 def measure_capacity(engines: Engines, config: Config) -> int:
     """Draw and encode a few pictures of the idle face, and see how many such faces the cores carry."""
-    renderer, idle, media = engines.renderers.lend(), engines.idle.start(0), config.media
+    renderer, idle, media = engines.renderer, engines.idle.start(0), config.media
     encoder = PictureEncoder(media.codec, BitrateControl(media.start_bitrate, media.max_bitrate, 0.0))
     render: list[float] = []
     encode: list[float] = []
@@ -34,6 +34,5 @@ def measure_capacity(engines: Engines, config: Config) -> int:
         encoder.encode(image, number * SAMPLES_PER_FRAME)
         render.append(drawn - begun)
         encode.append(time.process_time() - drawn)
-    engines.renderers.give_back(renderer)
     render_ms, encode_ms = (1000 * median(times[WARM_UP:]) for times in (render, encode))
     return measured_capacity(render_ms, encode_ms, FPS, len(os.sched_getaffinity(0)))

@@ -39,8 +39,7 @@ def show(
     try:
         with console.status("She is showing it …"):
             engines = build_engines(chosen)
-            renderer = engines.renderers.lend()
-            seconds, stills = run(output, engines.tts, engines.motion, engines.idle, renderer, stills_per_s=2)
+            seconds, stills = run(output, engines.tts, engines.motion, engines.idle, engines.renderer, stills_per_s=2)
             if sheet is not None:
                 from training.contact_sheet import contact_sheet
 
@@ -68,7 +67,7 @@ def sheet(
     try:
         with console.status("She is sitting for it …"):
             engines = build_engines(chosen)
-            contact_sheet(tiles(engines.tts, engines.motion, engines.renderers.lend()), ACROSS, output)
+            contact_sheet(tiles(engines.tts, engines.motion, engines.renderer), ACROSS, output)
     except (OSError, ValueError, SpeechError) as error:
         raise fail(str(error)) from None
 

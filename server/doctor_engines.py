@@ -97,7 +97,7 @@ def _at_microphone_rate(pcm: Pcm) -> Pcm:
 
 
 def _face(engines: Engines, findings: list[Finding]) -> None:
-    renderer = engines.renderers.lend()
+    renderer = engines.renderer
     pose = np.zeros(COEFFS, np.float32)
     try:
         renderer.render(pose)

@@ -39,7 +39,7 @@ def build_engines(config: Config) -> Engines:
         motion=build_motion(config),
         idle=build_body(config),
         align=_aligner(config),
-        renderers=load_service(config.avatar.path, config.avatar.engine, config.avatar.threads),
+        renderer=load_service(config.avatar.path, config.avatar.engine, config.avatar.threads),
     )
 
 

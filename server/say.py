@@ -54,12 +54,11 @@ def say(text: str | None, output: Path, config: Config, audio: Path | None = Non
         _check_text(text or "", config.server.text_max_chars)
     try:
         engines = build_engines(config)
-        renderer = engines.renderers.lend()
     except (OSError, ValueError, SpeechError) as error:
         raise SayError(str(error)) from error
     try:
         source = spoken(text or "", engines.tts) if audio is None else partial(recorded, audio)
-        return record(source, output, engines.motion, engines.idle, renderer, config.motion.expression)
+        return record(source, output, engines.motion, engines.idle, engines.renderer, config.motion.expression)
     except OSError as error:
         # Its own words may name the file that is still being written.
         raise SayError(f"{output} can't be written: {error.strerror or error}") from error

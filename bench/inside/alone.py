@@ -21,7 +21,7 @@ from bench.inside.quiet import Uncounted
 from bench.measure import VOICED
 from bench.resources import cost_of
 from engines import Message
-from engines.fake import FakeASR, FakeIdle, FakeMotion, FakeRenderers, FakeVAD
+from engines.fake import FakeASR, FakeIdle, FakeMotion, FakeRenderer, FakeVAD
 from engines.media import SAMPLE_RATE, AudioChunk, Image, Pcm, TimedWord
 from engines.tags import Tag
 from pipeline.conversation import Item, Part
@@ -107,7 +107,7 @@ async def perform(job: dict[str, Any]) -> dict[str, Any]:
         vad=FakeVAD(),
         motion=FakeMotion(),
         idle=FakeIdle(),
-        renderers=FakeRenderers(),
+        renderer=FakeRenderer(),
     )
     session = Session(engines, SessionOptions(), _ignore, media=output, meter=Uncounted())
     running = asyncio.create_task(session.run())

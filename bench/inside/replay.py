@@ -96,7 +96,7 @@ class Timed:
             began = time.thread_time()
             found = method(*args, **kwargs)
             self._spent[self._stage] = self._spent.get(self._stage, 0.0) + time.thread_time() - began
-            return Timed(found, self._stage, self._spent) if name in ("stream", "start", "lend") else found
+            return Timed(found, self._stage, self._spent) if name in ("stream", "start") else found
 
         return call
 
@@ -145,7 +145,7 @@ def replay(turn: RecordedTurn, config: Config, reel: Path | None) -> dict[str, A
     worker.ThreadPoolExecutor = _InTheLoop
     spent: dict[str, float] = {}
     voice = RecordedVoice(turn)
-    renderers = load_service(config.avatar.path, config.avatar.engine, config.avatar.threads)
+    renderer = load_service(config.avatar.path, config.avatar.engine, config.avatar.threads)
     engines: Any = Engines(
         llm=RecordedModel(turn),
         tts=voice,
@@ -153,7 +153,7 @@ def replay(turn: RecordedTurn, config: Config, reel: Path | None) -> dict[str, A
         vad=FakeVAD(),
         motion=Timed(build_motion(config), "motion", spent),  # pyright: ignore[reportArgumentType]
         idle=Timed(build_body(config), "body", spent),  # pyright: ignore[reportArgumentType]
-        renderers=Timed(renderers, "renderer", spent),  # pyright: ignore[reportArgumentType]
+        renderer=Timed(renderer, "renderer", spent),  # pyright: ignore[reportArgumentType]
     )
     sink = Sink(keep=reel is not None)
     began = time.thread_time()

@@ -95,17 +95,12 @@ class Body:
     def pose(self, given: Coeffs | None) -> None: ...
 
 
-class Renderers:
+class Reel:
     """The reel's pictures, over and over."""
 
     def __init__(self, images: Image) -> None:
         self._images = images
         self._next = 0
-
-    def lend(self) -> Renderers:
-        return self
-
-    def give_back(self, renderer: object) -> None: ...
 
     def render(self, coeffs: Coeffs) -> Image:
         self._next = (self._next + 1) % len(self._images)
@@ -122,7 +117,7 @@ def engines(reel: Path) -> Engines:
         vad=FakeVAD(),
         motion=Motion(),
         idle=Body(),
-        renderers=Renderers(images),
+        renderer=Reel(images),
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
-from engines import Renderer
 from engines.media import COEFFS, Coeffs, Image
 
 Paint = Callable[[Sequence[Coeffs]], list[Image]]
@@ -26,7 +25,7 @@ class _Wish:
 
 
 class RenderService:
-    """One avatar's renderer, used by any number of threads.
+    """One avatar's renderer, used by any number of threads; it keeps nothing of a session between two pictures.
 
     Sessions that ask while all painters are busy wait in a line. Whoever stands among the first ``most`` of it when one
     falls free draws for all of these together, in its own thread: frames that fall due within the time of a picture
@@ -43,13 +42,6 @@ class RenderService:
         self._most = most
         self._waiting: list[_Wish] = []
         self._changed = threading.Condition()
-
-    def lend(self) -> Renderer:
-        """Itself: nothing of a session is kept here between two pictures."""
-        return self
-
-    def give_back(self, renderer: Renderer) -> None:
-        """Nothing is to be freed."""
 
     def render(self, coeffs: Coeffs) -> Image:
         """uint8[768, 512], planar I420, for float32[58]; waits while others are being drawn.

@@ -17,8 +17,8 @@ from bench.conversation import Conversation
 from bench.script import Script
 from bench.serverproc import free_port
 from bench.user import perform
-from engines import ASRStream, Message, MotionStream, Renderer, Transcript
-from engines.fake import JAW, FakeASR, FakeASRStream, FakeIdle, FakeLLM, FakeMotion, FakeMotionStream, FakeRenderers
+from engines import ASRStream, Message, MotionStream, Transcript
+from engines.fake import JAW, FakeASR, FakeASRStream, FakeIdle, FakeLLM, FakeMotion, FakeMotionStream, FakeRenderer
 from engines.media import AudioChunk, Coeffs, Image, Pcm
 from pipeline.session import Engines, Session
 from server.app import create_app
@@ -113,24 +113,15 @@ class Motion(FakeMotion):
         return stream
 
 
-class Painter:
-    def __init__(self, renderer: Renderer, planted: Planted) -> None:
-        self._renderer = renderer
+class Painter(FakeRenderer):
+    def __init__(self, planted: Planted) -> None:
+        super().__init__()
         self._planted = planted
 
     def render(self, coeffs: Coeffs) -> Image:
         if coeffs[JAW] > 0.1:
             time.sleep(self._planted.here("picture"))
-        return self._renderer.render(coeffs)
-
-
-class Renderers(FakeRenderers):
-    def __init__(self, planted: Planted) -> None:
-        super().__init__()
-        self._planted = planted
-
-    def lend(self) -> Renderer:
-        return Painter(super().lend(), self._planted)
+        return super().render(coeffs)
 
 
 class Ears(FakeASR):
@@ -155,7 +146,7 @@ def engines(planted: Planted) -> Engines:
         llm=Model(planted),
         tts=Voice(planted),  # pyright: ignore[reportArgumentType]
         motion=Motion(planted),
-        renderers=Renderers(planted),
+        renderer=Painter(planted),
         asr=Ears(planted),
         idle=FakeIdle(),
     )

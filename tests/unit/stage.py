@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from engines.fake import FakeASR, FakeIdle, FakeLLM, FakeMotion, FakeRenderers, FakeTTS, FakeVAD
+from engines.fake import FakeASR, FakeIdle, FakeLLM, FakeMotion, FakeRenderer, FakeTTS, FakeVAD
 from engines.media import MIC_RATE, Image, Pcm
 from pipeline import events as ev
 from pipeline.conversation import Item, Part
@@ -92,7 +92,7 @@ def fakes(
         vad=FakeVAD(),
         motion=FakeMotion(),
         idle=idle or FakeIdle(),
-        renderers=FakeRenderers(),
+        renderer=FakeRenderer(),
     )
 
 

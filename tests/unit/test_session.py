@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engines import LanguageModelError, Message
-from engines.fake import FakeLLM, FakeRenderers, FakeTTS
+from engines.fake import FakeLLM, FakeRenderer, FakeTTS
 from engines.media import SAMPLE_RATE, AudioChunk, Pcm, TimedWord
 from engines.tags import Tag
 from pipeline import events as ev
@@ -272,7 +272,7 @@ async def test_over_the_websocket_heard_is_what_the_time_allows_and_the_client_m
 
 
 async def test_a_slow_renderer_costs_pictures_and_never_sound() -> None:
-    engines = replace(fakes(), renderers=FakeRenderers(latency_s=0.1))
+    engines = replace(fakes(), renderer=FakeRenderer(latency_s=0.1))
     async with scene(engines) as stage:
         stage.session.respond(ResponseRequest())
         await stage.until_done()
@@ -292,7 +292,7 @@ async def test_a_slow_voice_is_counted_as_underruns_and_pts_goes_on() -> None:
 
 @pytest.mark.parametrize("phase_ms", range(0, 40, 5))
 async def test_the_mouth_begins_two_frames_before_the_voice(phase_ms: int) -> None:
-    engines = replace(fakes(), renderers=FakeRenderers(latency_s=0.015))
+    engines = replace(fakes(), renderer=FakeRenderer(latency_s=0.015))
     async with scene(engines) as stage:
         await asyncio.sleep(1 + phase_ms / 1000)
         stage.session.respond(ResponseRequest())
