@@ -18,8 +18,17 @@ from engines.nerf.field import PortraitField
 from engines.nerf.geometry import BLENDSHAPES, SIZE
 
 from .capture import Capture
+from .evaluate_source import of_video
 from .graph import build
 
+SYNTHETIC = "5f849bab00d567b5479211102804f2a390d1a59e60fcc419a32dec2cc39a5b5a"
+"""Digest of the default person's capture."""
+OTHERS = """\
+What this avatar shows is AI-generated, and whoever shows it says so.
+
+It has the likeness of the person whom it was fitted to. What that person agreed to is in meta.json, under consent;
+where nothing is said there, it stays on the machine that made it.
+"""
 CREDITS = """\
 A synthetic person, nobody's likeness. She is AI-generated, and whoever shows her says so.
 
@@ -45,6 +54,9 @@ ICT-FaceKit's licence:
 The graph and the preview are part of Visavis and under its licence, Apache-2.0.
 """
 
+TAIL = 0.003
+"""Of a clip's frames, at either end of a coefficient's values: they don't count as what it was trained on."""
+
 
 def export(model: PortraitField, capture: Capture, output: Path, consent: str | None) -> None:
     """Writes the avatar to ``output``, a graph that was checked and drawn once; an older avatar there is replaced.
@@ -56,6 +68,9 @@ def export(model: PortraitField, capture: Capture, output: Path, consent: str | 
     data = build(model).SerializeToString()
     (output / "face.onnx").write_bytes(data)
     scene, train = capture.scene, capture.coeffs[capture.indices("train")]
+    # A tracker's widest values are its errors; a capture's are known, and some are held by one frame alone.
+    tail = TAIL if of_video(capture.folder) else 0.0
+    low, high = np.quantile(train, (tail, 1 - tail), axis=0)
     meta = AvatarMeta(
         format=FORMAT,
         engine="grid-nerf",
@@ -65,8 +80,8 @@ def export(model: PortraitField, capture: Capture, output: Path, consent: str | 
         sha256=hashlib.sha256(data).hexdigest(),
         source_sha256=capture.digest,
         arkit_names=list(ARKIT_NAMES),
-        coeffs_low=[round(float(v), 5) for v in train.min(0)],
-        coeffs_high=[round(float(v), 5) for v in train.max(0)],
+        coeffs_low=[round(float(v), 5) for v in low],
+        coeffs_high=[round(float(v), 5) for v in high],
         camera=CameraMeta(**asdict(scene.camera)),
         window=WindowMeta(**asdict(scene.window)),
         box_centre=scene.box_centre,
@@ -78,7 +93,7 @@ def export(model: PortraitField, capture: Capture, output: Path, consent: str | 
         figures={},
     )  # fmt: skip
     write_meta(output, meta)
-    (output / "LICENSE").write_text(CREDITS, encoding="utf-8")
+    (output / "LICENSE").write_text(CREDITS if capture.digest == SYNTHETIC else OTHERS, encoding="utf-8")
     rest = np.zeros(BLENDSHAPES + 6, np.float32)
     Image.fromarray(load_renderer(output).render_rgb(rest)).save(output / "preview.png")
 

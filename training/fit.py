@@ -30,7 +30,7 @@ from .evaluate import evaluate
 from .evaluate_source import landmarker_of
 from .export import export, record
 from .frames import read_frames
-from .losses import FIELD_STEP, POLISH, SQUARE_LOSS, field_loss, picture_loss, place_shell
+from .losses import FIELD_STEP, POLISH, SQUARE_LOSS, WHOLE_EVERY, field_loss, picture_loss, place_shell
 from .start import begin_from
 from .workshop import Progressed, preview, restore, save, workshop
 
@@ -142,8 +142,9 @@ class Fit:
         if self.at.stage == "field":
             loss = field_loss(self.model, self.frames, i, self.rays)
         else:
-            square = POLISH if self.at.stage == "polish" else SQUARE_LOSS
-            loss = picture_loss(self.model, self.frames, i, self.at.step, square)
+            polish = self.at.stage == "polish"
+            whole = polish or self.at.step % WHOLE_EVERY == 0
+            loss = picture_loss(self.model, self.frames, i, whole, POLISH if polish else SQUARE_LOSS)
         self.adam.zero_grad()
         loss.backward()
         self.adam.step()

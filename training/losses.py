@@ -16,7 +16,8 @@ SLAB_MARGIN = 2.0  # cm by which a nod brings the head's front nearer than the b
 SHELL_HALF = 1.2  # cm before and behind the mean depth
 GRADIENT_LOSS, SQUARE_LOSS, ALPHA_LOSS, SPREAD_LOSS = 0.7, 2.0, 0.1, 0.002
 POLISH = 100.0  # of a square next to its absolute value: beyond 1 of 255 it pulls harder, and it is what PSNR measures
-WHOLE_EVERY = 3  # every third step sees the whole window, so that hair, neck and plate keep up
+WHOLE_EVERY = 3  # every third step sees the whole window, so that hair, neck and plate keep up; in the polish all do,
+# for most of what is left then is hair
 EDGE = 8  # pixels along a face step's border where the convolutions lack their neighbours
 
 
@@ -88,15 +89,16 @@ def place_shell(model: PortraitField, frames: Frames, rays: Tensor) -> None:
     model.shell[:, 1:2] = mean + SHELL_HALF
 
 
-def picture_loss(model: PortraitField, frames: Frames, i: int, step: int, square: float = SQUARE_LOSS) -> Tensor:
-    """The later stages: colours and their gradients against the frame, whole or round the face.
+def picture_loss(model: PortraitField, frames: Frames, i: int, whole: bool, square: float = SQUARE_LOSS) -> Tensor:
+    """The later stages: colours and their gradients against the frame.
 
     Args:
+        whole: all of the window, not what lies round the face alone.
         square: how much squares of both count next to absolute values, which leave rare large errors standing.
     """
     shown = model.scene.window
     rows, cols, edge = slice(0, shown.rows), slice(0, shown.cols), 0
-    if step % WHOLE_EVERY:
+    if not whole:
         row, col = frames.face[i]
         rows, cols, edge = slice(row, row + FACE_ROWS), slice(col, col + FACE_COLS), EDGE
     picture, alpha = model(frames.drive[i], frames.rot[i], frames.origin[i], frames.behind(i), rows, cols)

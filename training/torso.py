@@ -26,9 +26,11 @@ MOVING = 3.0
 """Of 255: clothes that change less from frame to frame stand still; noise and compression make 1 to 2."""
 SEEN = 0.02
 """Of the frames: where clothes are seen in fewer, the tracker's mask slipped."""
+BROAD = 16
+"""Pixels across: fewer, beside an ear, are hair."""
 HEADROOM = 8
 """Pixels over the highest shoulder: it may rise a little more."""
-LEVELS = ((8, 8), (4, 4))
+LEVELS = ((8, 6), (4, 4))
 """Pixels a step of the alignment, and its rounds: motion of the first is within the reach of a step."""
 STIFF = 0.02
 """Next to its evidence: lean and scale must be seen to be believed."""
@@ -57,8 +59,8 @@ def strip_top(capture: Capture) -> int | None:
     change = np.sqrt(np.maximum(squares / len(chosen) - (total / len(chosen)) ** 2, 0))
     if change[always].mean() < MOVING:
         return None
-    highest = int(np.flatnonzero((count > SEEN * len(chosen)).any(1))[0]) - HEADROOM
-    return min(max(highest, window.top), _neck(window)) // 8 * 8
+    highest = int(np.flatnonzero((count > SEEN * len(chosen)).sum(1) >= BROAD)[0]) - HEADROOM
+    return min(max(highest, window.top, 8), _neck(window)) // 8 * 8
 
 
 def spread(indices: NDArray[np.intp], most: int) -> NDArray[np.intp]:
@@ -73,15 +75,17 @@ def _neck(window: Window) -> int:
 
 def layers(capture: Capture, index: int, top: int) -> Tensor:
     """One frame's strip: red, green, blue, is it torso, is it open, is it backdrop: [6, SIZE - top, SIZE]."""
-    mask = capture.mask(index)
+    first = top - NEAR
+    mask = capture.mask(index)[first:]
     head = mask > CLOTHES
-    neck = _neck(capture.scene.window)
+    neck = _neck(capture.scene.window) - first
     head[neck:] &= mask[neck:] != SKIN
-    near = grown(torch.from_numpy(head.astype(np.float32))[None], NEAR)[0]
-    person = grown(torch.from_numpy((mask != BACKDROP).astype(np.float32))[None], NEAR)[0]
-    body = torch.from_numpy(((mask != BACKDROP) & ~head).astype(np.float32))
-    picture = torch.from_numpy(capture.frame(index).transpose(2, 0, 1).astype(np.float32) / 255)
-    return torch.cat([picture, body[None], 1 - near[None], 1 - person[None]])[:, top:]
+    person = mask != BACKDROP
+    pieces = torch.from_numpy(np.stack([head, person]).astype(np.float32))
+    near = grown(pieces, NEAR)[:, NEAR:]
+    body = torch.from_numpy((person & ~head)[NEAR:].astype(np.float32))
+    picture = torch.from_numpy(capture.frame(index)[top:].transpose(2, 0, 1).astype(np.float32) / 255)
+    return torch.cat([picture, body[None], 1 - near])
 
 
 def measure_torso(capture: Capture, indices: NDArray[np.intp], top: int) -> tuple[Torso, Tensor, Tensor]:
@@ -126,9 +130,7 @@ def turned_back(strips: Tensor, motions: Tensor, top: int) -> Tensor:
 def aligned(capture: Capture, indices: NDArray[np.intp], poses: Tensor, top: int) -> Tensor:
     """The torso's motion in every frame, [n, 3, 2], against their mean."""
     fine = LEVELS[-1][0]
-    small = torch.stack([F.avg_pool2d(layers(capture, int(index), top)[:5], fine) for index in indices])
-    small[:, 3] *= small[:, 4]
-    small[:, :3] *= small[:, 4:5]
+    small = torch.stack([_luma(F.avg_pool2d(layers(capture, int(index), top)[:5], fine)) for index in indices])
     motions = torch.zeros(len(indices), 3, 2)
     usual = int((poses - poses.median(0).values).square().sum(1).argmin())
     template = turned_back(small[usual : usual + 1], motions[:1], top)[0]
@@ -148,29 +150,33 @@ def aligned(capture: Capture, indices: NDArray[np.intp], poses: Tensor, top: int
     return motions
 
 
+def _luma(strip: Tensor) -> Tensor:
+    """Brightness where open, torso where open, and open: [3, rows, cols] of a frame's first five layers."""
+    return torch.stack([strip[:3].mean(0), strip[3], torch.ones_like(strip[4])]) * strip[4]
+
+
 def step_towards(template: Tensor, strips: Tensor, motions: Tensor, top: int) -> Tensor:
     """One Gauss-Newton step of the motions, [n, 3, 2].
 
     Args:
-        template: [5, rows, cols] of the plate: sums of colour where open, of torso, of open.
-        strips: [n, 5, rows, cols]: the same of each frame.
+        template: [3, rows, cols] of the plate: sums of ``_luma``.
+        strips: [n, 3, rows, cols]: the same of each frame.
     """
     step = SIZE // strips.shape[-1]
     points = strip_points(top, step)
-    count = template[4:].clamp(min=1e-6)
-    colour, near = template[:3] / count, F.max_pool2d(template[3:4] / count, 5, 1, 2) > 0.3
-    sure = (near & (template[4:] > SEEN * template[4].max())).float()
-    slope_x, slope_y = torch.gradient(colour, spacing=step / REACH, dim=(2, 1))
-    shown = torch.cat([colour, slope_x, slope_y, sure])[None].expand(len(strips), -1, -1, -1)
+    count = template[2].clamp(min=1e-6)
+    bright, near = template[0] / count, grown(template[1:2] / count, 2)[0] > 0.3
+    sure = (near & (template[2] > SEEN * template[2].max())).float()
+    slope_y, slope_x = torch.gradient(bright, spacing=step / REACH)
+    shown = torch.stack([bright, slope_x, slope_y, sure])[None].expand(len(strips), -1, -1, -1)
     grid = points @ ((torch.eye(3, 2) + motions) * grid_units(top, BLEED))[:, None]
     seen = F.grid_sample(shown, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
-    open_ = strips[:, 4:5]
-    weight = (seen[:, 9:] * open_)[:, :, None]
-    residual = strips[:, :3] / open_.clamp(min=1e-6) - seen[:, :3]
-    slopes = torch.stack([seen[:, 3:6], seen[:, 6:9]], 2)[:, :, None] * points.permute(2, 0, 1)[:, None]
-    slopes = slopes.flatten(2, 3)
-    normal = torch.einsum("ncahw,ncbhw->nab", slopes * weight, slopes)
-    right = torch.einsum("ncahw,nchw->na", slopes * weight, residual)
+    weight = (seen[:, 3] * strips[:, 2]).flatten(1)
+    residual = (strips[:, 0] / strips[:, 2].clamp(min=1e-6) - seen[:, 0]).flatten(1)
+    slopes = (points.permute(2, 0, 1)[:, None] * seen[:, None, 1:3]).flatten(1, 2).flatten(2)
+    weighted = slopes * weight[:, None]
+    normal = weighted @ slopes.transpose(1, 2)
+    right = (weighted @ residual[:, :, None])[..., 0]
     held = STIFF * normal.diagonal(dim1=1, dim2=2).mean(1)[:, None] * torch.tensor([1.0, 1, 1, 1, 0.01, 0.01])
     right = right - held * motions.flatten(1)
     return torch.linalg.solve(normal + torch.diag_embed(held + 1e-9), right).view(-1, 3, 2)

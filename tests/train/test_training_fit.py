@@ -122,6 +122,7 @@ def test_two_frames_become_an_avatar_from_which_another_fit_begins(tmp_path: Pat
     assert (tmp_path / "someone.fit" / "preview.png").is_file()
     export(made.best, capture, tmp_path / "someone", None)
     assert read_meta(tmp_path / "someone").local_test
+    assert "the person whom it was fitted to" in (tmp_path / "someone" / "LICENSE").read_text()
     assert load_renderer(tmp_path / "someone").render(capture.coeffs[0]).shape == (768, 512)
 
     again = Fit(capture, workshop(tmp_path / "again"), 1.0, "cpu", 1, begin=tmp_path / "someone")
