@@ -23,9 +23,9 @@ def train_motion(
     output: Annotated[Path, typer.Option("-o", "--output", help="The .npz file to write.")],
     speech: Annotated[
         list[Path] | None,
-        typer.Option(help="Folder of a voice's recordings with metadata.csv, taught by rules; repeatable."),
+        typer.Option(help="Folder of a voice's recordings with metadata.csv, whose mouth phones tell; repeatable."),
     ] = None,
-    minutes: Annotated[float, typer.Option(min=0.01, help="Minutes of processor time to train.")] = 6,
+    steps: Annotated[int, typer.Option(min=1, help="Steps to train the network.")] = 1500,
     variants: Annotated[int, typer.Option(min=0, help="Disturbed copies of every utterance.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
@@ -37,7 +37,7 @@ def train_motion(
         console.print(line, markup=False, soft_wrap=True)
 
     try:
-        run(motion, speech or [], output, minutes=minutes, variants=variants, resume=resume, seed=seed, tell=tell)
+        run(motion, speech or [], output, steps=steps, variants=variants, resume=resume, seed=seed, tell=tell)
     except (ValueError, OSError) as error:
         raise fail(str(error)) from None
 
@@ -48,6 +48,10 @@ def evaluate_motion(
     page: Annotated[Path | None, typer.Option("--html", help="A page to write, with the mouths' curves.")] = None,
     unseen: Annotated[
         Path | None, typer.Option(help="Video of a speaker that nothing was trained on, to measure there as well.")
+    ] = None,
+    voice: Annotated[
+        Path | None,
+        typer.Option(help="Folder of recordings with metadata.csv of a voice that nothing was trained on."),
     ] = None,
     landmarker: Annotated[
         Path | None, typer.Option(help="mediapipe's face_landmarker.task; by default it is fetched once.")
@@ -67,6 +71,7 @@ def evaluate_motion(
                 model=model,
                 landmarker=landmarker,
                 unseen=unseen,
+                voice=voice,
                 page=page,
                 sheet=sheet,
                 tell=lambda doing: status.update(f"{doing.capitalize()} …"),

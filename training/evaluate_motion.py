@@ -1,5 +1,5 @@
-"""How well the motion model moves a mouth: on utterances that it was not trained on, on a speaker that it has never
-heard, and in rendered pictures; needs no torch. The method in words is in ``docs/measurements.md``."""
+"""How well the motion model moves a mouth: on utterances that it was not trained on, on a speaker and a voice that it
+has never heard, and in rendered pictures; needs no torch. The method in words is in ``docs/measurements.md``."""
 
 from __future__ import annotations
 
@@ -46,6 +46,7 @@ from training.motion_rendered import Mouths, closures
 from training.motion_rules import RuleMotion
 from training.motion_sheet import write_sheet
 from training.motion_targets import displaced, lip_moves, opening
+from training.motion_voice import heard, voice_figures
 
 JAW, LID = ARKIT_NAMES.index("jawOpen"), ARKIT_NAMES.index("eyeBlinkLeft")
 LONGEST_SHIFT_S = 1.0
@@ -95,6 +96,7 @@ def evaluate(
     model: Path | None = None,
     landmarker: Path | None = None,
     unseen: Path | None = None,
+    voice: Path | None = None,
     page: Path | None = None,
     sheet: Path | None = None,
     tell: Tell,
@@ -104,7 +106,7 @@ def evaluate(
         folder: of the motion data, split as its README says.
         avatar: whose mouth is rendered. model: another than the one that serves.
         landmarker: mediapipe's file, see `training.landmarks.landmarker_file`.
-        unseen: a video of a person that nothing was trained on.
+        unseen: a video of a person that nothing was trained on. voice: recordings with `metadata.csv` of another.
         page: an HTML file to write. sheet: a PNG, one utterance picture by picture.
 
     Returns:
@@ -138,6 +140,9 @@ def evaluate(
     if unseen is not None:
         tell("watching the unseen speaker")
         figures |= _unseen_figures(unseen, landmarker, motion)
+    if voice is not None:
+        tell("hearing the unseen voice")
+        figures |= voice_figures(heard(voice, lambda pcm: play(motion, pcm), tell), mouths)
     if page is not None:
         write_page(page, figures, shown)
     return figures

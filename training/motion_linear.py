@@ -14,6 +14,9 @@ from training.motion_set import Example
 
 RIDGE = 0.03
 """Of the inputs' variance."""
+WEAK = 2.0
+"""Of a frame whose mouth is the teacher's, next to one of a tracked face: a voice more is worth as much as his, and
+there is less of it."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +40,17 @@ def pooled(heard: NDArray) -> NDArray[np.float32]:
 
 
 def fit_linear(examples: Sequence[Example]) -> Linear:
-    """From tracked, undisturbed speech: what is disturbed teaches a linear model to trust nothing."""
+    """From undisturbed speech: what is disturbed teaches a linear model to trust nothing."""
     known = [one.known > 0 for one in examples]
     inputs = np.concatenate([pooled(one.heard)[mask] for one, mask in zip(examples, known, strict=True)])
     lips = np.concatenate([one.lips[mask].astype(np.float32) for one, mask in zip(examples, known, strict=True)])
-    mean, spread, rest = inputs.mean(0), inputs.std(0) + 1e-3, lips.mean(0)
+    counts = np.concatenate(
+        [np.full(mask.sum(), WEAK if one.weak else 1.0) for one, mask in zip(examples, known, strict=True)]
+    )
+    share = (counts / counts.sum()).astype(np.float32)[:, None]
+    mean, rest = (share * inputs).sum(0), (share * lips).sum(0)
+    spread = np.sqrt((share * np.square(inputs - mean)).sum(0)) + 1e-3
     scaled = (inputs - mean) / spread
-    normal = scaled.T @ scaled + RIDGE * len(scaled) * np.eye(scaled.shape[1], dtype=np.float32)
-    weight = np.linalg.solve(normal, scaled.T @ (lips - rest)) / spread[:, None]
+    normal = (share * scaled).T @ scaled + RIDGE * np.eye(scaled.shape[1], dtype=np.float32)
+    weight = np.linalg.solve(normal, (share * scaled).T @ (lips - rest)) / spread[:, None]
     return Linear(weight.astype(np.float32), (rest - mean @ weight).astype(np.float32))

@@ -31,7 +31,7 @@ class Source:
     Attributes:
         pcm: int16[960·T]. lips: float32[T, n], in the order of `LIPS`. known: float32[T], 0 where it isn't.
         phones: empty where they aren't known.
-        weak: the lips are the rules', not a person's.
+        weak: the lips are the teacher's, not a person's.
     """
 
     pcm: Pcm

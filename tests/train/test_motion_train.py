@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -19,7 +21,9 @@ from training.motion_nets import MotionNet, arrays
 from training.motion_rendered import closures
 from training.motion_set import FRAMES, Source, blocks, examples, phone_classes, sped, varied
 from training.motion_targets import fitted, lip_moves, opening
+from training.motion_teacher import fit_teacher
 from training.motion_train import write
+from training.motion_voice import Heard, voice_figures
 
 pytestmark = pytest.mark.train
 
@@ -27,6 +31,8 @@ SPECTRUM = np.full(BANDS, -45, np.float32)
 PHONES = tuple(
     TimedPhone(symbol, at * 2400, (at + 1) * 2400, 1) for at, symbol in enumerate(("SIL", "M", "AA", "T") * 5)
 )
+
+SLOW = tuple(replace(phone, start=2 * phone.start, end=2 * phone.end) for phone in PHONES[:10])
 
 
 def _pcm(frames: int = 50) -> np.ndarray:
@@ -74,6 +80,44 @@ def test_the_linear_part_at_run_time_is_the_one_that_was_fitted() -> None:
     assert np.allclose(np.stack([lips for lips, _ in out]), expected, atol=1e-4)
 
 
+def test_the_linear_part_learns_from_a_second_voice() -> None:
+    tracked, heard_only = examples(_source(), SPECTRUM)[0], examples(replace(_source(), weak=True), SPECTRUM)[0]
+    heard_only = replace(heard_only, lips=np.ones_like(heard_only.lips))
+    alone, both = fit_linear([tracked]), fit_linear([tracked, heard_only])
+    jaw = [pooled(tracked.heard)[LOOKAHEAD:50] @ found.weight[:, 0] + found.bias[0] for found in (alone, both)]
+    assert jaw[1].mean() > jaw[0].mean() + 0.2
+
+
+def test_the_teacher_has_learned_what_phones_look_like() -> None:
+    opens = {"AA": 0.5, "T": 0.2, "M": 0.0, "SIL": 0.0}
+    lips = np.zeros((50, len(LIPS)), np.float32)
+    lips[:, 0] = np.repeat([opens[phone.symbol] for phone in SLOW], 5)
+    teacher = fit_teacher([replace(_source(), lips=lips, phones=SLOW), replace(_source(), phones=())])
+    other = tuple(
+        TimedPhone(symbol, at * 4800, (at + 1) * 4800, 1) for at, symbol in enumerate(("SIL", "AA", "M", "AA", "SIL"))
+    )
+    pcm = np.full(25 * SAMPLES_PER_FRAME, 3000, np.int16)
+    jaw = teacher.lips(pcm, other, 25)[:, 0]
+    assert jaw.shape == (25,)
+    assert min(jaw[7], jaw[17]) > jaw[13] + 0.15
+    assert jaw[2] < 0.1
+
+
+def test_an_unseen_voice_is_measured_by_what_its_phones_say() -> None:
+    class Mouths:
+        def gaps(self, faces: np.ndarray) -> np.ndarray:
+            return faces[:, ARKIT_NAMES.index("jawOpen")] * 40
+
+    said = np.tile(np.repeat(np.array([0.0, 0.0, 0.4, 0.2], np.float32), 5), 3)[:50]
+    made = np.zeros((50, 58), np.float32)
+    made[:, ARKIT_NAMES.index("jawOpen")] = said
+    figures = voice_figures([Heard(_pcm(), SLOW, said, made)], cast("Any", Mouths()))
+    assert figures["jaw_correlation_voice"] == pytest.approx(1)
+    assert abs(figures["jaw_correlation_voice_rms"]) < 0.9
+    assert figures["lag_voice_ms"] == pytest.approx(0, abs=1)
+    assert (figures["closure_recall_voice_sound"], figures["false_closures_voice_sound"]) == (1, 0)
+
+
 def test_hearing_all_at_once_is_hearing_block_by_block() -> None:
     pcm = _pcm()
     heard, out = begin(SPECTRUM), []
@@ -116,8 +160,8 @@ def test_a_fit_learns_and_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
     assert found[0].lips.shape == (FRAMES, len(LIPS))
     data = Batches.of(found)
     told: list[str] = []
-    fit(data, tmp_path, 0.05, resume=False, seed=0, tell=told.append)
-    net = fit(data, tmp_path, 0.1, resume=True, seed=0, tell=told.append)
+    fit(data, tmp_path, 30, resume=False, seed=0, tell=told.append)
+    net = fit(data, tmp_path, 60, resume=True, seed=0, tell=told.append)
     with torch.no_grad():
         made = net(inputs(data.heard, data.phones, None))[0][0].numpy()
     assert pearson(made[LOOKAHEAD:52, 0], data.lips[0, LOOKAHEAD:52, 0].astype(float)) > 0.6
