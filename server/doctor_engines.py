@@ -25,6 +25,8 @@ PHRASE = "What is Visavis?"
 FRAME_BUDGET_MS = 40
 """One picture at 25 pictures/s."""
 
+SETUP = "make setup installs what serving needs"
+
 VAD_WINDOW = 512
 """Samples at `MIC_RATE` that the voice activity detector takes at a time."""
 
@@ -37,7 +39,9 @@ def check_engines(config: Config) -> list[Finding]:
     except SpeechError as error:
         return [Finding("voice", "fail", str(error), "choose another tts.voice")]
     except (OSError, ValueError, ImportError) as error:
-        return [Finding("engines", "fail", str(error), "make setup installs what serving needs")]
+        gpu = config.avatar.engine == "tensorrt"
+        advice = "docs/engines.md tells what a GPU needs; avatar.engine=openvino needs none" if gpu else SETUP
+        return [Finding("engines", "fail", str(error), advice)]
     findings = [Finding("engines", "ok", f"loaded in {time.perf_counter() - begun:.1f} s")]
     pcm = _voice(engines, findings)
     if pcm is not None:

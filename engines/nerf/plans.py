@@ -6,6 +6,7 @@ An engine file is code that the GPU runs, so none is ever taken from an avatar's
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -35,6 +36,8 @@ def compile_avatar(
     Raises:
         ValueError: a package or the GPU is missing, or the avatar's graph can't be built; the message says what to do.
     """
+    if target is not None and not re.fullmatch(r"sm\d{2,3}", target):
+        raise ValueError(f"{target} names no architecture of a GPU: write it as sm89")
     trt = find_package(targeted=target is not None)
     portrait = Portrait(avatar_dir)
     try:
@@ -78,7 +81,11 @@ def load_painter(avatar_dir: Path, portrait: Portrait) -> BatchPainter:
     missing = [path for path in paths.values() if not path.is_file()]
     if missing:
         raise ValueError(f"{missing[0]} is not there: run visavis compile {avatar_dir} --engine tensorrt")
-    return BatchPainter(portrait, {size: TensorRTGraph(trt, _read(path)) for size, path in paths.items()})
+    try:
+        graphs = {size: TensorRTGraph(trt, _read(path)) for size, path in paths.items()}
+    except RuntimeError as error:
+        raise ValueError(f"the GPU can't load the avatar ({error}): see with nvidia-smi what else it does") from error
+    return BatchPainter(portrait, graphs)
 
 
 def _folder(trt: ModuleType, gpu: str, digest: str) -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from server import doctor
+from server import doctor, doctor_engines
 from server.config import Config, load_config
 from server.findings import Finding
 
@@ -95,3 +95,13 @@ def test_a_voice_that_is_not_there_is_found(tmp_path: Path) -> None:
     assert (finding.name, finding.state) == ("voice", "fail")
     assert "voice.json is missing" in finding.found
     assert "tts.voice" in finding.advice
+
+
+def test_a_gpu_that_is_not_there_is_found_with_the_way_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_here(_: Config) -> None:
+        raise ValueError("no NVIDIA GPU can be used here")
+
+    monkeypatch.setattr(doctor_engines, "build_engines", none_here)
+    [finding] = doctor.check_engines(config(avatar__engine="tensorrt"))
+    assert finding.state == "fail"
+    assert "avatar.engine=openvino" in finding.advice

@@ -78,6 +78,11 @@ def test_compiling_without_a_gpu_exits_with_what_to_do(
     assert "--for sm89" in capsys.readouterr().err
 
 
+def test_a_target_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert visavis(monkeypatch, "compile", str(AVATAR), "--engine", "tensorrt", "--for", "../sm89") == 2
+    assert "write it as sm89" in capsys.readouterr().err
+
+
 @pytest.fixture
 def cache(packages: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A user's cache beside a GPU, empty."""
@@ -120,6 +125,18 @@ def test_an_engine_that_others_may_have_written_is_not_loaded(cache: Path, portr
     path = fill(cache, portrait)[0]
     (path if whose == "file" else path.parent).chmod(0o722)
     with pytest.raises(ValueError, match="can be written by others"):
+        plans.load_painter(AVATAR, portrait)
+
+
+def test_a_gpu_that_fails_while_loading_is_told_as_a_mistake_of_the_set_up(
+    cache: Path, portrait: Portrait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: ModuleType, plan: bytes) -> None:
+        raise RuntimeError("CUDA: cudaErrorMemoryAllocation")
+
+    fill(cache, portrait)
+    monkeypatch.setattr(plans, "TensorRTGraph", full)
+    with pytest.raises(ValueError, match=r"cudaErrorMemoryAllocation.*nvidia-smi"):
         plans.load_painter(AVATAR, portrait)
 
 
