@@ -85,13 +85,13 @@ def evaluate(
     if page is not None and not page.resolve().parent.is_dir():
         raise fail(f"{page}: no such folder: {page.parent}")
     from training.evaluate import evaluate as run
-    from training.evaluate_source import capture_of
-    from training.landmarks import landmarker_file
+    from training.evaluate_source import prepared
 
     try:
         with console.status("Comparing pictures …") as status:
-            marks = landmarker_file(landmarker)
-            capture = capture_of(source, avatar, marks, lambda words, frames: status.update(f"{words}: frame {frames}"))
+            capture, marks = prepared(
+                avatar, source, landmarker, lambda words, frames: status.update(f"{words}: frame {frames}")
+            )
             status.update("Comparing pictures …")
             figures = run(avatar, capture, marks, page)
     except (ValueError, OSError) as error:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from engines.avatar_meta import read_meta
+
 
 def of_video(capture: Path) -> bool:
     """Whether the folder `capture` is what `training.track` made of a video."""
@@ -22,6 +24,27 @@ def landmarker_of(capture: Path, given: Path | None) -> Path | None:
     from .landmarks import landmarker_file
 
     return landmarker_file(given)
+
+
+def prepared(
+    avatar: Path, source: Path, landmarker: Path | None, tell: Callable[[str, int], None] = lambda *_: None
+) -> tuple[Path, Path]:
+    """The folder of the capture that `avatar` is evaluated on, and mediapipe's file.
+
+    Args:
+        source: a capture's folder or a video, see `capture_of`.
+        landmarker: see `training.landmarks.landmarker_file`.
+
+    Raises:
+        ValueError: avatar, source or landmarker is missing or can't be used; the message says what to do.
+    """
+    read_meta(avatar)
+    if not source.exists():
+        raise ValueError(f"{source} is missing: give the folder of a capture, or a video of the person")
+    from .landmarks import landmarker_file
+
+    marks = landmarker_file(landmarker)
+    return capture_of(source, avatar, marks, tell), marks
 
 
 def capture_of(

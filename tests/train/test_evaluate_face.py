@@ -20,7 +20,7 @@ from training import evaluate as evaluation
 from training.capture import Capture, mouth_box
 from training.evaluate_flicker import Restless, Shape, Swimming, still, triangulated
 from training.evaluate_marks import EYES, Landmarks, openness
-from training.evaluate_source import capture_of, landmarker_of, of_video
+from training.evaluate_source import capture_of, landmarker_of, of_video, prepared
 from training.landmarks import LANDMARKS, VARIABLE, StillFaces
 from training.track import _digest
 
@@ -202,7 +202,11 @@ def test_the_head_of_a_video_needs_landmarks(clip: Path, tmp_path: Path, monkeyp
     assert not of_video(clip)
     assert landmarker_of(clip, None) is None
     assert capture_of(video, tmp_path / "person", Path("unused.task")) == capture
-    assert capture_of(clip, tmp_path / "person", Path("unused.task")) == clip
+    given = tmp_path / "given.task"
+    given.write_bytes(b"x")
+    assert prepared(DEFAULT, clip, given) == (clip, given)
+    with pytest.raises(ValueError, match="a video of the person"):
+        prepared(DEFAULT, tmp_path / "absent.mp4", given)
     monkeypatch.setenv(VARIABLE, str(tmp_path / "absent.task"))
     with pytest.raises(ValueError, match="--landmarker"):
         landmarker_of(capture, None)

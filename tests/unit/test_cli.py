@@ -57,7 +57,8 @@ def test_help_names_every_command_and_loads_nothing_heavy() -> None:
         (["serve", "--allow-origin", "*"], "origins like https://shop.example"),
         (["serve", "--tls-cert", "cert.pem"], "set both"),
         (["bench", "render", "--avatar", "nowhere"], "nowhere"),
-        (["evaluate", "nowhere", "nothing"], "no"),
+        (["evaluate", "nowhere", "nothing"], "nowhere/meta.json is missing"),
+        (["evaluate", "nowhere", "nothing", "--html", "none/page.html"], "no such folder"),
     ],
 )
 def test_bad_input_exits_2_and_says_what_to_do(

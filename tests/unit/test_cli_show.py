@@ -1,4 +1,4 @@
-"""`visavis show`, `manner` and `train-head`: bad input."""
+"""`visavis show`, `sheet`, `manner` and `train-head`: bad input."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ pytestmark = pytest.mark.unit
         (["show", "-o", "her.txt"], "ends in .mp4"),
         (["show", "-o", "none/her.mp4"], "a folder that is there"),
         (["show", "-o", "her.mp4", "--sheet", "her.jpg"], "ends in .png"),
+        (["sheet", "-o", "her.mp4"], "ends in .png or .jpg"),
+        (["sheet", "-o", "none/her.jpg"], "a folder that is there"),
     ],
 )
 def test_bad_input_exits_2_and_says_what_to_do(
