@@ -24,7 +24,7 @@ SHOWN_SHAPES = 8
 RINGS = (range(17), range(17, 22), range(22, 27), range(27, 31), range(31, 36))
 CLOSED = (range(36, 42), range(42, 48), range(48, 60), range(60, 68))
 """Of the 68: lines of jaw, brows and nose; outlines of eyes and lips."""
-_MARK, _OVAL, _MASK, _DROPPED = (40, 230, 90), (250, 220, 60), (90, 160, 255), (230, 40, 40)
+_MARK, _OVAL, _MASK, _DROPPED = (40, 230, 90), (250, 220, 60), (255, 80, 220), (230, 40, 40)
 
 Picture = NDArray[np.uint8]
 Span = tuple[int, int]
@@ -104,7 +104,7 @@ def write_page(
         document(
             "What was tracked",
             table(told),
-            text("Green: eyes, lips, brows, nose, jaw. Yellow: the face's oval. Blue: person and head. Red: dropped."),
+            text("Green: eyes, lips, brows, nose, jaw. Yellow: the face's oval. Pink: person and head. Red: dropped."),
             film,
             text("Dropped frames", "h2"),
             _losses(dropped),
