@@ -236,17 +236,19 @@ def filmed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, NDArray[np.f
 @pytest.mark.parametrize(
     ("shots", "told"),
     [
-        (lambda her: np.concatenate([her, her], 1), r"two faces are seen at 0\.0–1\.\d s: cut the video"),
-        (lambda her: her[:96, :96].repeat(2, 0).repeat(2, 1), r"no face is seen at 0\.0–1\.\d s: film one face"),
+        (lambda her, _: np.concatenate([her, her], 1), r"two faces are seen at 0\.0–2\.\d s: cut the video"),
+        (lambda her, _: her[:96, :96].repeat(2, 0).repeat(2, 1), r"no face is seen at 0\.0–2\.\d s: film one face"),
+        (lambda her, index: her if index < 30 else her // 3, r"the picture jumps at 1\.2 s: give one take"),
+        (lambda her, index: np.roll(her, index // 3, 1), r"the camera moves at 1\.0.*2\.0 s: put it on a stand"),
     ],
 )
 def test_what_shows_not_one_person_is_refused_before_anything_is_written(
     filmed: tuple[Path, NDArray[np.float32]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-    shots: Callable[[NDArray[np.uint8]], NDArray[np.uint8]], told: str,
+    shots: Callable[[NDArray[np.uint8], int], NDArray[np.uint8]], told: str,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(video, "SHORTEST_S", 1.0)
     her = next(video.pictures(filmed[0]))[::2, ::2]
-    source = write_video(tmp_path / "refused.mp4", (shots(her) for _ in range(30)))
+    source = write_video(tmp_path / "refused.mp4", (shots(her, index) for index in range(55)))
     with pytest.raises(ValueError, match=told):
         track(source, tmp_path / "made", Path(os.environ.get(VARIABLE, SHARED_MODEL)))
     assert not (tmp_path / "made").exists()
