@@ -20,7 +20,7 @@ from engines.nerf.engine import NerfRenderer, load_renderer
 from engines.nerf.geometry import BLENDSHAPES
 
 from .capture import Capture, eye_boxes, load, mouth_box
-from .evaluate_flicker import Restless, Swimming, triangulated
+from .evaluate_flicker import Unrest, triangulated
 from .evaluate_page import Report
 from .evaluate_pictures import LUMA, Pooled, Region, Similarity, sharpness_terms
 from .evaluate_source import of_video
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 HEAD_DILATION = 8  # pixels round mask classes 2-5
 OVAL_GROWTH = 1.2
 """Of a video's face oval, about its middle: a video's masks are guesses, its landmarks hold."""
+LANDMARK_FIGURES = ("lmd", "lmd_mouth", "mouth_correlation", "blink_error")
 TIMED = 100
 """Pictures that ``fps`` is the median of, after as many as a tenth to warm up."""
 
@@ -128,8 +129,7 @@ def _clip(capture: Capture, renderer: NerfRenderer, marks: Landmarks | None, rep
     indices = capture.indices("test")
     if len(indices) == 0:
         raise ValueError(f"{capture.folder} has no frame with split 'test': hold some out to evaluate on")
-    shape = triangulated(capture)
-    scores, restless, drawn_swims, true_swims = Scores(), Restless(), Swimming(shape), Swimming(shape)
+    scores, unrest = Scores(), Unrest(triangulated(capture))
     head: Region | None = None
     for index in indices.tolist():
         coeffs, around, truth = capture.coeffs[index], capture.landmarks[index], capture.frame(index)
@@ -142,9 +142,7 @@ def _clip(capture: Capture, renderer: NerfRenderer, marks: Landmarks | None, rep
         if head is None:
             raise ValueError(f"no face is found in frame {index} of {capture.folder}: track the video again")
         scores.add(drawn, truth, around, head, alike=True)
-        restless.add(renderer.render_rgb(_at_rest(coeffs)), shape.at_rest(around, coeffs))
-        drawn_swims.add(drawn, head, around, coeffs)
-        true_swims.add(truth, head, around, coeffs)
+        unrest.add(index, renderer.render_rgb(_at_rest(coeffs)), (drawn, truth), head, around, coeffs)
         if report is not None:
             report.add(index, drawn, truth, scores.head_psnr[-1])
     if report is not None and marks is not None:
@@ -159,15 +157,11 @@ def _clip(capture: Capture, renderer: NerfRenderer, marks: Landmarks | None, rep
         "ms_ssim_head": float(np.mean(alike.head_scales)),
         "psnr_mouth": scores.mouth.psnr(),
         "sharpness": scores.agreeing / scores.steepness,
-        **(marks.figures() if marks is not None else dict.fromkeys(LANDMARK_FIGURES)),
-        "flicker": restless.mean(),
-        "flicker_warped": drawn_swims.mean(),
-        "flicker_warped_truth": true_swims.mean(),
+        **dict.fromkeys(LANDMARK_FIGURES),
+        **(marks.figures() if marks is not None else {}),
+        **unrest.figures(),
         "frames": len(indices),
     }
-
-
-LANDMARK_FIGURES = ("lmd", "lmd_mouth", "mouth_correlation", "blink_error")
 
 
 def _at_rest(coeffs: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -132,6 +132,10 @@ class Restless:
             self.pairs += 1
         self._last = drawn, marks
 
+    def cut(self) -> None:
+        """The next frame doesn't follow the last one."""
+        self._last = None
+
     def mean(self) -> float | None:
         """None where there is no pair of frames."""
         return self.total / self.pairs if self.pairs else None
@@ -156,6 +160,49 @@ class Swimming:
             self.pairs += 1
         self._last = picture, head, marks, coeffs
 
+    def cut(self) -> None:
+        """The next frame doesn't follow the last one."""
+        self._last = None
+
     def mean(self) -> float | None:
         """None where there is no pair of frames."""
         return self.total / self.pairs if self.pairs else None
+
+
+class Unrest:
+    """All three measures of one clip."""
+
+    def __init__(self, shape: Shape) -> None:
+        """
+        Args:
+            shape: of the clip's face.
+        """
+        self._shape = shape
+        self._restless, self._drawn, self._true = Restless(), Swimming(shape), Swimming(shape)
+        self._index = -1
+
+    def add(
+        self,
+        index: int,
+        at_rest: Picture,
+        pair: tuple[Picture, Picture],
+        head: Region,
+        marks: Marks,
+        coeffs: Coeffs,
+    ) -> None:
+        """Takes the next frame: drawn at rest, then drawn and true in its own pose."""
+        if index != self._index + 1:  # what tracking dropped lies between
+            for measure in (self._restless, self._drawn, self._true):
+                measure.cut()
+        self._index = index
+        self._restless.add(at_rest, self._shape.at_rest(marks, coeffs))
+        for measure, picture in zip((self._drawn, self._true), pair, strict=True):
+            measure.add(picture, head, marks, coeffs)
+
+    def figures(self) -> dict[str, float | None]:
+        """By their names in an evaluation."""
+        return {
+            "flicker": self._restless.mean(),
+            "flicker_warped": self._drawn.mean(),
+            "flicker_warped_truth": self._true.mean(),
+        }

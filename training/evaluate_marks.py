@@ -60,11 +60,11 @@ class Landmarks:
         self.eyes.append((openness(ours), openness(theirs)))
         return theirs
 
-    def figures(self) -> dict[str, float | None]:
-        """Over all frames in which both faces were found; None where there is no such frame."""
+    def figures(self) -> dict[str, float]:
+        """Over all frames in which both faces were found; none where there is no such frame."""
         seen = np.isfinite(self.distance)
         if not seen.any():
-            return dict.fromkeys(("lmd", "lmd_mouth", "mouth_correlation", "blink_error"))
+            return {}
         gaps, eyes = np.array(self.gaps)[seen], np.array(self.eyes)[seen]
         return {
             "lmd": float(np.mean(np.array(self.distance)[seen])),

@@ -18,7 +18,7 @@ from engines.nerf.engine import load_renderer
 from engines.nerf.geometry import BLENDSHAPES, Camera, Scene, Window
 from training import evaluate as evaluation
 from training.capture import Capture, mouth_box
-from training.evaluate_flicker import Restless, Shape, Swimming, still, triangulated
+from training.evaluate_flicker import Restless, Shape, Swimming, Unrest, still, triangulated
 from training.evaluate_marks import EYES, Landmarks, openness
 from training.evaluate_source import capture_of, landmarker_of, of_video, prepared
 from training.landmarks import LANDMARKS, VARIABLE, StillFaces
@@ -110,6 +110,21 @@ def test_a_face_that_only_moves_does_not_swim() -> None:
     assert cast(float, unmoved.mean()) > 4
 
 
+def test_frames_with_others_between_them_are_not_compared() -> None:
+    capture, shape = filmed(np.zeros((1, COEFFS), np.float32))
+    dark, light, head = (
+        np.zeros((512, 512, 3), np.uint8),
+        np.full((512, 512, 3), 9, np.uint8),
+        np.ones((512, 512), np.bool_),
+    )
+    for indices, want in (((7, 9), None), ((7, 8), 9.0)):
+        unrest = Unrest(shape)
+        for index, picture in zip(indices, (dark, light), strict=True):
+            unrest.add(index, picture, (picture, dark), head, capture.landmarks[0], capture.coeffs[0])
+        zero = want and 0.0
+        assert unrest.figures() == {"flicker": want, "flicker_warped": want, "flicker_warped_truth": zero}
+
+
 class Given:
     """Stands in for the tracker: gives landmarks in turn."""
 
@@ -150,7 +165,7 @@ def test_landmarks_tell_how_far_the_drawn_face_is_from_the_true_one() -> None:
 def test_of_faces_that_are_never_found_nothing_is_said() -> None:
     found = Landmarks(cast(StillFaces, Given(None, None)))
     assert found.add(np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8, 3), np.uint8)) is None
-    assert set(found.figures().values()) == {None}
+    assert found.figures() == {}
 
 
 @pytest.fixture(scope="module")
