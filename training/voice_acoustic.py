@@ -27,10 +27,6 @@ OWN_PROSODY = 0.5
 """Share of batches in which the decoder hears the prosody that was predicted, as it will when it is used, and not the
 recording's; from a quarter of the training on."""
 
-SETTLE_FROM = 0.9
-"""Progress from which the decoder learns alone, and from predicted prosody only: what is predicted holds still by then,
-and is all that the decoder will ever hear."""
-
 SHARPEN_FROM = 0.4
 """Progress at which the discriminator joins: before it, mels are too blurred for it to teach anything."""
 
@@ -97,11 +93,8 @@ class Acoustic:
         self._judge = PatchDiscriminator().to(device)
         learners = acoustic_parts(self.parts)
         melodic = [*parts.melody.parameters(), *parts.prosody.parameters()]
-        groups = [
-            {"params": list(parts.decoder.parameters()), "share": 1.0, "settles": True},
-            {"params": [*parts.plan.parameters(), *parts.timbre.parameters()], "share": 1.0, "settles": False},
-            {"params": melodic, "share": MELODIC_SHARE, "settles": False},
-        ]
+        others = [*parts.plan.parameters(), *parts.decoder.parameters(), *parts.timbre.parameters()]
+        groups = [{"params": others, "share": 1.0}, {"params": melodic, "share": MELODIC_SHARE}]
         self._optimiser = torch.optim.AdamW(groups, rate, betas=(0.9, 0.98), weight_decay=0.03)
         self._critic = torch.optim.AdamW(self._judge.parameters(), 2e-4, betas=(0.5, 0.9))
         self.state = State(
@@ -121,11 +114,10 @@ class Acoustic:
                     return
 
     def _step(self, batch: Batch, run: Run, draw: torch.Generator) -> dict[str, Tensor]:
-        settling = run.progress > SETTLE_FROM
         for group in self._optimiser.param_groups:
-            group["lr"] = 0.0 if settling and not group["settles"] else self._rate * run.rate * group["share"]
+            group["lr"] = self._rate * run.rate * group["share"]
         chance = float(torch.rand((), generator=draw))
-        own = settling or (run.progress > 0.25 and chance < OWN_PROSODY)
+        own = run.progress > 0.25 and chance < OWN_PROSODY
         with torch.autocast(self._device.type, torch.bfloat16):
             losses, mel = forward(self.parts, batch, own)
         total = torch.stack([WEIGHTS[name] * value for name, value in losses.items()]).sum()

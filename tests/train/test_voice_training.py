@@ -119,17 +119,6 @@ def test_a_training_is_taken_up_where_it_stopped(folder: Path, trained: Path, mo
     assert run.step == 2
 
 
-def test_at_last_the_decoder_learns_alone(trained: Path, tmp_path: Path):
-    work = trained.with_name("voice.training")
-    found = [example for name in (work / "examples.txt").read_text().split() for example in load(work / name)]
-    parts = voice_module.fresh(work)
-    before = {name: value.clone() for name, value in parts.state_dict().items()}
-    run = Run(tmp_path / "acoustic.safetensors", lambda _: None, steps=20, step=19)
-    voice_module.Acoustic(parts, torch.device("cpu")).fit(found, run, seed=1)
-    changed = {name.split(".")[0] for name, now in parts.state_dict().items() if not torch.equal(now, before[name])}
-    assert changed == {"decoder"}
-
-
 def test_the_exported_graphs_compute_what_was_trained(trained: Path):
     parts, described = read_bundle(trained)
     parts.eval()
