@@ -12,6 +12,7 @@ from training.voice_batch import Batch, Sampler
 from training.voice_data import Example
 from training.voice_losses import PatchDiscriminator, fool_loss, judge_loss, masked
 from training.voice_parts import Networks
+from training.voice_preview import write_preview
 from training.voice_run import Run, State
 
 PEAK_RATE = 1.5e-3
@@ -102,16 +103,26 @@ class Acoustic:
         )
 
     def fit(self, examples: Sequence[Example], run: Run, seed: int, batch: int = BATCH) -> None:
-        """Trains until `run` is over; a checkpoint at the end in any case."""
+        """Trains until `run` is over; a checkpoint, and a picture of the first example beside it, at the end in any
+        case."""
         sampler = Sampler(examples, batch, seed + run.step)
+        shown = sampler.batch(examples[:1]).to(self._device)
         draw = torch.Generator().manual_seed(seed + run.step)
         run.begin()
         self.parts.train()
         while run.progress < 1:
             for one in sampler.epoch():
-                run.advance(self._step(one.to(self._device), run, draw), lambda: self.state.keep(run))
+                run.advance(self._step(one.to(self._device), run, draw), lambda: self._keep(run, shown))
                 if run.progress >= 1:
                     return
+
+    def _keep(self, run: Run, shown: Batch) -> None:
+        self.state.keep(run)
+        self.parts.eval()
+        with torch.no_grad():
+            _, mel = forward(self.parts, shown, own=True)
+        self.parts.train()
+        write_preview(run.path.with_suffix(".png"), self.parts.normal(shown.mel)[0].cpu().numpy(), mel[0].cpu().numpy())
 
     def _step(self, batch: Batch, run: Run, draw: torch.Generator) -> dict[str, Tensor]:
         for group in self._optimiser.param_groups:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from engines.media import SAMPLE_RATE
@@ -57,10 +58,15 @@ def spectrogram(samples: Samples) -> Image.Image:
     frames = np.lib.stride_tricks.sliding_window_view(padded, N_FFT)[::HOP]
     magnitude = np.abs(np.fft.rfft(frames * np.hanning(N_FFT + 1)[:-1]))
     decibels = 20 * np.log10(np.maximum(magnitude, 1e-7))
-    bright = np.clip(1 + (decibels - decibels.max()) / RANGE_DB, 0, 1)
-    picture = Image.fromarray(np.flip((255 * bright).astype(np.uint8).T, axis=0)).convert("P")
+    return coloured(1 + (decibels - decibels.max()) / RANGE_DB, HEIGHT)
+
+
+def coloured(levels: NDArray[np.floating], height: int) -> Image.Image:
+    """Levels [columns, bands], 0..1 (clipped), as a picture `height` pixels high, the first band at the bottom."""
+    bright = (255 * np.clip(levels, 0, 1)).astype(np.uint8)
+    picture = Image.fromarray(np.flip(bright.T, axis=0)).convert("P")
     picture.putpalette(_palette())
-    return picture.resize((picture.width, HEIGHT), Image.Resampling.NEAREST)
+    return picture.resize((picture.width, height), Image.Resampling.NEAREST)
 
 
 def _palette() -> list[int]:

@@ -14,6 +14,9 @@ import pytest
 
 pytest.importorskip("PIL")
 
+from PIL import Image
+
+from training.voice_preview import BAND, GAP, write_preview
 from training.voice_report import HEIGHT, SHOWN, Pair, flac, spectrogram, write_page
 
 pytestmark = pytest.mark.train
@@ -49,3 +52,15 @@ def test_the_page_shows_some_pairs_and_lets_no_text_be_markup(tmp_path: Path) ->
     assert len(clips) == SHOWN
     assert clips[0]["text"] == "</script><b>bold"
     assert base64.b64decode(clips[0]["made"])[:4] == b"fLaC"
+
+
+def test_a_preview_shows_the_recorded_above_the_predicted(tmp_path: Path) -> None:
+    mel = np.linspace(-8, 0, 30 * 80).reshape(30, 80)
+    write_preview(tmp_path / "a.png", mel, mel - 2)
+    with Image.open(tmp_path / "a.png") as preview:
+        picture = np.asarray(preview)
+    above, below = picture[: 80 * BAND], picture[80 * BAND + GAP :]
+    assert above.shape == below.shape == (160, 30, 3)
+    assert (picture[80 * BAND : 80 * BAND + GAP] == 255).all()
+    assert above[0, -1].sum() > above[-1, -1].sum() > above[-1, 0].sum(), "brighter with time, and from the bottom up"
+    assert above.sum() > below.sum(), "2 nepers fainter"

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import training.voice as voice_module
 from engines.media import SAMPLE_RATE
@@ -24,6 +25,7 @@ from training.voice_export import read_bundle
 from training.voice_finish import cosines
 from training.voice_nets import HIDDEN, MELODY, context
 from training.voice_parts import Networks
+from training.voice_preview import BAND, GAP
 from training.voice_recording import check, shared_out, stretches, subtitles
 from training.voice_run import Run
 
@@ -117,6 +119,9 @@ def test_a_training_is_taken_up_where_it_stopped(folder: Path, trained: Path, mo
     training = voice_module.Acoustic(Networks(), torch.device("cpu"))
     training.state.resume(run)
     assert run.step == 2
+    frames = len(load(next(run.path.parent.glob("*-plain.npz")))[0].mel)
+    with Image.open(run.path.with_suffix(".png")) as preview:
+        assert preview.size == (frames, 2 * 80 * BAND + GAP)
 
 
 def test_the_exported_graphs_compute_what_was_trained(trained: Path):
