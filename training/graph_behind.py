@@ -89,9 +89,13 @@ def _matrix(g: Builder, torso: Torso) -> str:
 
 
 def _grid(g: Builder, name: str, points: Tensor) -> str:
-    """Where in the plate the strip's ``points`` [rows, cols, 3] are found."""
-    grid = g.op("MatMul", [g.const(f"rays_{name}", points.reshape(-1, 3)), "torso_matrix"], f"{name}_flat")
-    return g.op("Reshape", [grid, g.shape(f"{name}_shape", 1, *points.shape[:2], 2)], name)
+    """Where in the plate the strip's ``points`` [rows, cols, 3] are found: what x and what y add, summed."""
+    rows, cols = points.shape[:2]
+    x = torch.cat([points[:1, :, :1], torch.zeros(1, cols, 2)], 2)
+    y = torch.cat([torch.zeros(rows, 1, 1), points[:, :1, 1:]], 2)
+    across = g.op("MatMul", [g.const(f"rays_{name}_x", x[None]), "torso_matrix"], f"{name}_across")
+    down = g.op("MatMul", [g.const(f"rays_{name}_y", y[None]), "torso_matrix"], f"{name}_down")
+    return g.op("Add", [across, down], name)
 
 
 def _before(g: Builder, torso: Torso, rgb: str, luma: str, chroma: str) -> tuple[str, str, str]:

@@ -25,11 +25,11 @@ BACKDROP, CLOTHES, SKIN = 0, 1, 2
 MOVING = 3.0
 """Of 255: clothes that change less from frame to frame stand still; noise and compression make 1 to 2."""
 SEEN = 0.02
-"""Of the frames: where clothes are seen in fewer, the tracker's mask slipped."""
-BROAD = 16
-"""Pixels across: fewer, beside an ear, are hair."""
-HEADROOM = 8
-"""Pixels over the highest shoulder: it may rise a little more."""
+"""Of the frames: what is seen in fewer isn't known."""
+RAISED, BROAD = 0.1, 16
+"""Of the frames, and pixels across: clothes in fewer, or fewer of them beside an ear, are a mask that slipped."""
+HEADROOM = 24
+"""Pixels over the shoulders of so many frames: some are raised more."""
 LEVELS = ((8, 6), (4, 4))
 """Pixels a step of the alignment, and its rounds: motion of the first is within the reach of a step."""
 STIFF = 0.02
@@ -59,7 +59,7 @@ def strip_top(capture: Capture) -> int | None:
     change = np.sqrt(np.maximum(squares / len(chosen) - (total / len(chosen)) ** 2, 0))
     if change[always].mean() < MOVING:
         return None
-    highest = int(np.flatnonzero((count > SEEN * len(chosen)).sum(1) >= BROAD)[0]) - HEADROOM
+    highest = int(np.flatnonzero((count > RAISED * len(chosen)).sum(1) >= BROAD)[0]) - HEADROOM
     return min(max(highest, window.top, 8), _neck(window)) // 8 * 8
 
 
