@@ -53,7 +53,7 @@ AGAIN = {"polish": Stage(1.0, 0.15, 0.005)}
 """Of a fit that begins from an avatar."""
 PLANE_RATE, NET_RATE, SHELL_RATE = 6e-3, 1.2e-3, 0.02  # Adam; the shell's is in cm
 HOLD = 0.3  # rates are held for this share of a stage, then change exponentially
-AVERAGE = 0.998  # of the weights' average a step: as long as three minutes of it on two cores
+AVERAGE = 0.998  # of the weights' average, a step: the last five hundred or so count
 CHECKPOINT_S = 60.0
 COLUMNS = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
 
