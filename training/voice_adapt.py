@@ -85,7 +85,7 @@ def adapt(
             mels, manner, duration = _heard(source, seconds or 30.0)
             timbre = timbre_of(parts, mels)
         else:
-            found = _examples(as_folder(source, Path(folder), report), speaker.name, report, keep, seconds)
+            found = _examples(as_folder(source, Path(folder), report, FEW_SHOT), speaker.name, report, keep, seconds)
             duration = sum(len(example.mel) for example in found) / 100
             manner = manners(found)[speaker.name]
             timbre = fit(parts, found, report, minutes=minutes, steps=steps, seed=seed)

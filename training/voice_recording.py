@@ -70,13 +70,16 @@ def frame_levels(samples: Samples) -> NDArray[np.float64]:
     return 10 * np.log10(power + 1e-12)
 
 
-def as_folder(source: Path, work: Path, report: Callable[[str], None]) -> Path:
+def as_folder(source: Path, work: Path, report: Callable[[str], None], needed: float) -> Path:
     """A folder of clips for `source`: itself if it is one, otherwise one made in `work` from a video or sound file.
 
     Its words come from NAME.srt or NAME.txt beside it, otherwise from the embedded recogniser.
 
+    Args:
+        needed: seconds of speech that a video or sound file must hold.
+
     Raises:
-        ValueError: no sound in it, or no words.
+        ValueError: no sound in it, none that a voice can be learned from (see `check`), or no words.
     """
     if source.is_dir():
         clips(source)
@@ -84,6 +87,7 @@ def as_folder(source: Path, work: Path, report: Callable[[str], None]) -> Path:
     if not source.is_file():
         raise ValueError(f"{source} is not there: give a folder with metadata.csv, a video or a recording")
     samples = read_sound(source)
+    check(samples, needed)
     captions, words = source.with_suffix(".srt"), source.with_suffix(".txt")
     if captions.is_file():
         found = subtitles(captions.read_text(encoding="utf-8-sig"))

@@ -203,6 +203,8 @@ def test_refusals_say_what_is_needed(folder: Path, trained: Path, tmp_path: Path
         adapt(folder, tmp_path / "out", who, trained, lambda _: None)
     with pytest.raises(ValueError, match=r"metadata\.csv"):
         adapt(tmp_path, tmp_path / "out", who, trained, lambda _: None)
+    with pytest.raises(ValueError, match="at least 60"):
+        adapt(folder / "toy1.wav", tmp_path / "out", who, trained, lambda line: pytest.fail(f"began: {line}"))
     (tmp_path / "broken").mkdir()
     with pytest.raises(ValueError, match="no voice to start from"):
         adapt(folder / "toy1.wav", tmp_path / "out", who, tmp_path / "broken", lambda _: None, zero_shot=True)
