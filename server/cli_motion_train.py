@@ -25,7 +25,7 @@ def train_motion(
         list[Path] | None,
         typer.Option(help="Folder of a voice's recordings with metadata.csv, whose mouth phones tell; repeatable."),
     ] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Steps to train the network.")] = 1500,
+    steps: Annotated[int, typer.Option(min=1, help="Steps to train the network.")] = 500,
     variants: Annotated[int, typer.Option(min=0, help="Disturbed copies of every utterance.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
