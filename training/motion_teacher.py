@@ -87,7 +87,7 @@ def _described(pcm: Pcm, phones: Sequence[TimedPhone], frames: int) -> NDArray[n
     ).astype(np.float32)
 
 
-def _around(values: NDArray, reach: int) -> NDArray:
+def _around(values: NDArray[np.float64], reach: int) -> NDArray[np.float64]:
     """[T, n] to [T, (2 · reach + 1) · n]."""
     padded = np.pad(values, ((reach, reach), (0, 0)), mode="edge")
     return np.concatenate([padded[k : k + len(values)] for k in range(2 * reach + 1)], axis=1)
