@@ -27,9 +27,9 @@ from engines.nerf.geometry import ray_directions
 
 from .capture import Capture, load
 from .evaluate import evaluate
-from .evaluate_source import landmarker_of
+from .evaluate_source import landmarker_of, of_video
 from .export import export, record
-from .frames import read_frames
+from .frames import drive_units, read_frames
 from .losses import FIELD_STEP, POLISH, SQUARE_LOSS, WHOLE_EVERY, field_loss, picture_loss, place_shell
 from .start import begin_from
 from .workshop import Progressed, preview, restore, save, workshop
@@ -92,6 +92,8 @@ class Fit:
         self.model = PortraitField(capture.scene, self.frames.torso).to(device)
         with torch.no_grad():
             self.model.plate.copy_(self.frames.plate)
+            if of_video(capture.folder):
+                self.model.units.copy_(drive_units(self.frames.drive))
         if begin is not None:
             begin_from(self.model, begin)
         self.stages = STAGES if begin is None else AGAIN

@@ -39,10 +39,12 @@ OPSET = 17
 
 def _planes(g: Builder, model: PortraitField) -> str:
     """The planes that wear the expression: P0 + enlarged basis product + tint."""
-    hidden = g.op("Relu", [g.linear("drive", "bend_in", model.bend_in.weight, model.bend_in.bias)], "bend_relu")
+    hidden = g.op(
+        "Relu", [g.linear("drive", "bend_in", model.bend_in.weight * model.units, model.bend_in.bias)], "bend_relu"
+    )
     scaled = model.bend_out.weight * MLP_SHARE, model.bend_out.bias * MLP_SHARE
     bent = g.linear(hidden, "bend_out", *scaled)
-    code = g.op("Add", [g.linear("drive", "straight", model.code.weight, model.code.bias), bent], "code")
+    code = g.op("Add", [g.linear("drive", "straight", model.code.weight * model.units, model.code.bias), bent], "code")
     delta = g.op("MatMul", [code, g.const("basis", model.basis)], "delta_flat")
     delta = g.op("Reshape", [delta, g.shape("delta_shape", 3, CHANNELS, LOW_Y, LOW_X)], "delta")
     delta = g.op(
@@ -54,7 +56,7 @@ def _planes(g: Builder, model: PortraitField) -> str:
     )
     pads = g.shape("delta_pads", 0, 0, PAD_Y, PAD_X, 0, 0, PAD_Y, PAD_X)
     delta = g.op("Pad", [delta, pads], "delta_padded")
-    tint = g.linear("drive", "tint_flat", model.tint.weight, model.tint.bias)
+    tint = g.linear("drive", "tint_flat", model.tint.weight * model.units, model.tint.bias)
     tint = g.op("Reshape", [tint, g.shape("tint_shape", 3, CHANNELS, 1, 1)], "tint")
     still = g.op("Add", [g.const("planes", model.planes), tint], "tinted")
     return g.op("Add", [still, delta], "posed_planes")

@@ -34,6 +34,8 @@ def begin_from(model: PortraitField, avatar: Path) -> None:
     wanted = dict(model.named_parameters())
     try:
         found = _parameters(stored)
+        for name in ("code", "bend_in", "tint"):
+            found[f"{name}.weight"] = found[f"{name}.weight"] / model.units.cpu()
         with torch.no_grad():
             for name, value in found.items():
                 wanted[name].copy_(value.view(wanted[name].shape))

@@ -87,6 +87,7 @@ class PortraitField(nn.Module):
     """Planes, expression, shell, upsampler and plate of one person; see the module for the layout."""
 
     plate: Tensor
+    units: Tensor
     directions: Tensor
     coarse: Tensor
     select: Tensor
@@ -110,6 +111,7 @@ class PortraitField(nn.Module):
         self.body = nn.ModuleList(nn.Conv2d(FEATURES, FEATURES, 3, padding=1) for _ in range(BODY))
         self.last = nn.Conv2d(FEATURES, 16, 3, padding=1)  # 12 colours and 4 alphas of a 2 x 2 block
         self.register_buffer("plate", torch.zeros(3, SIZE, SIZE))  # what lies behind, 0..1; measured, not learned
+        self.register_buffer("units", torch.ones(COEFFS))  # of ``drive``: what moves little is to be learned as fast
         nn.init.zeros_(self.tint.weight)
         nn.init.zeros_(self.tint.bias)
         rows, cols = scene.window.rows, scene.window.cols
@@ -126,6 +128,7 @@ class PortraitField(nn.Module):
 
     def posed_planes(self, drive: Tensor) -> tuple[Tensor, Tensor]:
         """The planes [3, CHANNELS, HEIGHT, WIDTH] that wear ``drive`` [1, 58], and its code [1, BASIS]."""
+        drive = drive * self.units
         code = self.code(drive) + MLP_SHARE * self.bend_out(torch.relu(self.bend_in(drive)))
         delta = (code @ self.basis).view(3, CHANNELS, LOW_Y, LOW_X)
         delta = F.interpolate(delta, scale_factor=2, mode="bilinear", align_corners=False)

@@ -67,6 +67,7 @@ def field() -> PortraitField:
     with torch.no_grad():
         made.plate.copy_(torch.rand(3, SIZE, SIZE))
         made.tint.weight.normal_(0, 0.1)
+        made.units.uniform_(1, 3)
         made.shell.add_(0.3 * torch.randn_like(made.shell))
     return made
 

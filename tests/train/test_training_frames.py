@@ -9,7 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from training.frames import measured_plate  # noqa: E402
+from training.frames import MOST_UNITS, USUAL, drive_units, measured_plate  # noqa: E402
 
 pytestmark = pytest.mark.train
 
@@ -39,3 +39,13 @@ def test_a_glimpse_is_enough_to_measure() -> None:
     total[8, 8], count[8, 8] = 60, 1  # one frame of ten in which the head was away
     made = measured_plate(total, count, total, np.zeros_like(count)) / FRAMES
     torch.testing.assert_close(made[:, 8, 8], torch.full((3,), 60.0))
+
+
+def test_what_a_clip_shows_little_of_is_learned_in_larger_units() -> None:
+    drive = torch.zeros(4, 1, 58)
+    drive[:, 0, 0] = torch.tensor([0.0, 0.1, 0.0, 0.1])
+    drive[:, 0, 1] = torch.tensor([0.0, 1.0, 0.0, 1.0])
+    units = drive_units(drive)
+    assert units[0].item() == pytest.approx(USUAL / drive[:, 0, 0].std().item())
+    assert units[1] == 1  # what moves as shapes do stays
+    assert units[2] == MOST_UNITS
