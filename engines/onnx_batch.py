@@ -50,6 +50,8 @@ class _Batcher(Rewriter):
         self._constants = constants_of(model.graph)
         self._spread: dict[str, str] = {}
         self._folded: dict[str, str] = {}
+        self._helping: set[str] = set()
+        """Tensors made on the way, which another node may need too."""
         self._rules: dict[str, Callable[[onnx.NodeProto], None]] = {
             "Concat": self._concat, "Gather": self._gather, "GridSample": self._grid_sample, "MatMul": self._matmul,
             "ReduceMax": self._reduce, "ReduceMean": self._reduce, "ReduceSum": self._reduce, "Slice": self._slice,
@@ -128,8 +130,11 @@ class _Batcher(Rewriter):
         shape = self._shapes[name]
         if len(shape) == rank:
             return self.spread(name)
-        ones = (1,) * (rank - len(shape))
-        return self.reshape(self.spread(name), (self._size, *ones, *shape), f"{name}_rank{rank}")
+        wide = f"{name}_rank{rank}"
+        if wide not in self._helping:
+            ones = (1,) * (rank - len(shape))
+            self._helping.add(self.reshape(self.spread(name), (self._size, *ones, *shape), wide))
+        return wide
 
     def _folds(self, node: onnx.NodeProto) -> bool:
         """Whether the operands broadcast in their folded layout as well, and one of them has it already."""
@@ -231,8 +236,11 @@ class _Batcher(Rewriter):
         """``name`` spread, a constant too."""
         if self._depends(name):
             return self.spread(name)
-        shape = self.integers((self._size, *self._shapes[name]), f"{name}_times_shape")
-        return self.add("Expand", [name, shape], f"{name}_times")
+        times = f"{name}_times"
+        if times not in self._helping:
+            shape = self.integers((self._size, *self._shapes[name]), f"{times}_shape")
+            self._helping.add(self.add("Expand", [name, shape], times))
+        return times
 
     def _gather(self, node: onnx.NodeProto) -> None:
         data, indices = node.input
