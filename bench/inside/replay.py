@@ -145,7 +145,8 @@ def replay(turn: RecordedTurn, config: Config, reel: Path | None) -> dict[str, A
     worker.ThreadPoolExecutor = _InTheLoop
     spent: dict[str, float] = {}
     voice = RecordedVoice(turn)
-    renderer = load_service(config.avatar.path, config.avatar.engine, config.avatar.threads)
+    # Never by the machine's speed: with other threads a sum may come out otherwise.
+    renderer = load_service(config.avatar.path, config.avatar.engine, config.avatar.threads or 1)
     engines: Any = Engines(
         llm=RecordedModel(turn),
         tts=voice,
