@@ -61,7 +61,7 @@ class LanguageModel(Section):
         default=None, ge=0, le=2, description="Sampling temperature; unset: the model's own.", examples=[0.7]
     )
     think_ahead: bool = Field(
-        default=True,
+        default=False,
         description="Ask the model as soon as the user has probably finished, 160 ms into a pause: she answers sooner, "
         "and a request is thrown away where the user goes on.",
     )
