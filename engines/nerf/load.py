@@ -23,7 +23,7 @@ Engine = Literal["openvino", "tensorrt"]
 
 ENOUGH_MS = 20.0
 """Time of a picture up to which one thread is enough: half of a frame's 40 ms. The other half is for encoding it, for
-the voice, and for moments in which the machine is slower. A processor with AVX-512 takes 13 ms, one with AVX2 35."""
+the voice, and for moments in which the machine is slower. A processor with AVX-512 takes 13 ms, one with AVX2 40."""
 
 PICTURES = 7
 """Pictures drawn to find that time: enough for a median, within a third of a second."""

@@ -13,20 +13,10 @@ from engines.fake import FakeMotion, FakeTTS
 from engines.media import FPS, Coeffs, Image
 from engines.motion.idle import IdleBody
 from server.show import SCENES, TURN_DEGREES, show
+from tests.witness import Witness
 from training.contact_sheet import contact_sheet
 
 pytestmark = pytest.mark.e2e
-
-
-class Witness:
-    """A renderer that remembers what it was asked for."""
-
-    def __init__(self) -> None:
-        self.seen: list[Coeffs] = []
-
-    def render(self, coeffs: Coeffs) -> Image:
-        self.seen.append(coeffs)
-        return np.full((768, 512), 128, np.uint8)
 
 
 def test_a_film_of_every_scene(tmp_path: Path) -> None:

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from engines.fake import FakeMotion
-from engines.media import ARKIT_NAMES, SAMPLES_PER_FRAME, AudioChunk, Coeffs, Image, TimedPhone
+from engines.media import ARKIT_NAMES, SAMPLES_PER_FRAME, AudioChunk, TimedPhone
 from engines.motion.compose import compose
 from engines.tags import Tag
 from server.sheet import CLOSURES, COLUMNS, tiles
+from tests.witness import Witness
 
 pytestmark = pytest.mark.unit
 
@@ -29,17 +30,6 @@ class Voice:
         pcm = np.repeat(np.linspace(100, 9000, 40).astype(np.int16), SAMPLES_PER_FRAME)
         at = [(symbol, index * LENGTH) for index, symbol in enumerate(self._symbols)]
         yield AudioChunk(pcm, (), tuple(TimedPhone(symbol, begin, begin + LENGTH) for symbol, begin in at))
-
-
-class Witness:
-    """A renderer that remembers what it was asked for."""
-
-    def __init__(self) -> None:
-        self.seen: list[Coeffs] = []
-
-    def render(self, coeffs: Coeffs) -> Image:
-        self.seen.append(coeffs)
-        return np.full((768, 512), 128, np.uint8)
 
 
 def test_sounds_choose_the_pictures_of_lips_and_teeth() -> None:
